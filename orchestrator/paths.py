@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.storage import absolute, absolute_path
@@ -35,6 +35,14 @@ class Paths:
         place = absolute(artifacts or home / "artifacts")
         own = URL.create("sqlite", database=str(home / "results.db")).render_as_string()
         return cls(home, store or own, data_root(str(data) if data else None), place)
+
+    @property
+    def options(self) -> list[str]:
+        """The options by which a command finds the same places, as words; none for the default ones. A password in the URL is hidden."""
+        usual = Paths.resolve(home=self.home, store=None)
+        words = ["--home", str(self.home)] if self.home != absolute_path(DEFAULT_HOME) else []
+        words += ["--store", make_url(self.store_url).render_as_string()] if self.store_url != usual.store_url else []
+        return words + (["--artifacts", self.artifacts_url] if self.artifacts_url != usual.artifacts_url else [])
 
     @property
     def artifacts(self) -> Artifacts:

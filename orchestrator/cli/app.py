@@ -87,7 +87,12 @@ def _with_plugins(function: Callable[..., Any]) -> Callable[..., Any]:
         from workers.plugins import load_plugins
 
         load_plugins(plugins or ())
-        return function(*arguments, **options)
+        if "home" not in options:
+            return function(*arguments, **options)
+        from orchestrator.hints import repeated
+
+        with repeated(options):
+            return function(*arguments, **options)
 
     own = signature(function, eval_str=True)
     added = Parameter("plugins", Parameter.KEYWORD_ONLY, default=None, annotation=Plugins)

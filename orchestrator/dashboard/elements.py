@@ -7,7 +7,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from orchestrator import hints
 from orchestrator.dashboard.context import ground, opened
+from orchestrator.dashboard.context import paths as places
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.figures.picture import Record
 from orchestrator.store.reading.dashboard_queries import SweepHead, sweep_heads
@@ -47,7 +49,7 @@ def choose_sweep() -> SweepHead:
     with opened() as store:
         heads = {head.name: head for head in sweep_heads(store)}
     if not heads:
-        st.info("The store holds no sweeps yet; `robustsweep launch` makes one.")
+        st.info(f"The store holds no sweeps yet; `{hints.command('launch', 'SPACE', at=places())}` makes one.")
         st.stop()
     return heads[choose("sweep", list(heads), label="Sweep")]
 

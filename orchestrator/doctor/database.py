@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import false, select, update
 
+from orchestrator import hints
 from orchestrator.doctor.disk import nearest
 from orchestrator.doctor.results_of_checks import CheckResult
 from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
@@ -67,7 +68,8 @@ def check_database(url: str, sweep: str | None) -> list[CheckResult]:
         return [CheckResult("wrong", "database", found, "use the robustsweep that made it, or a newer one")]
     if revision != newest:
         found = f"{place}: its schema is {revision}, older than {newest}"
-        return [CheckResult("warning", "database", found, "`robustsweep db upgrade`, or the next launch, upgrades it; back it up before")]
+        upgrade = f"`{hints.command('db', 'upgrade', at=parse_url(url))}`"
+        return [CheckResult("warning", "database", found, f"{upgrade}, or the next launch, upgrades it; back it up before")]
     with open_store(url, upgrade=False) as store:
         return [_writable(store, place, revision), *_clock(store), *_driven(store, sweep)]
 

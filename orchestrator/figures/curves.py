@@ -29,14 +29,16 @@ _INTERVAL = ("95% low", "95% high")
 Points = list[tuple[dict[str, Any], list[str]]]
 
 
-def accuracy_curves(rows: Sequence[ResultRow], *, chosen: Collection[str] = (), words: Words | None = None) -> Pictures:
+def accuracy_curves(
+    rows: Sequence[ResultRow], *, chosen: Collection[str] = (), words: Words | None = None, among: Sequence[ResultRow] = ()
+) -> Pictures:
     """Draw accuracy against epsilon with 95 % bands, one line for each model; epsilon 0 is the clean accuracy.
 
     The epsilon axis is logarithmic, labelled with the epsilons as the users wrote them. More than `MOST_BANDS` lines have no bands; of
     more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint. The `words` are the
-    `settings_in_words` of the rows, where they are known.
+    `settings_in_words` of the rows, where they are known. Models look as they do `among` those of further rows.
     """
-    found = line_looks(rows)
+    found = line_looks([*rows, *among])
     said = settings_in_words(rows) if words is None else words
     return {one.label: _picture(one, hover_settings(one, said), found, chosen) for one in conditions(rows, by_epsilon=False)}
 

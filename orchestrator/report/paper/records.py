@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator import hints
 from orchestrator.escaping import json_text
 from orchestrator.report.paper.beside_published import ComparedTable, OurFigure, SetupFigures
 from orchestrator.report.paper.notes import notes
@@ -34,7 +35,7 @@ def _setup(lines: SetupFigures) -> dict[str, Any]:
 
 def _cell(table: ComparedTable, cell: PublishedFigure) -> dict[str, Any]:
     ours = our_records(table, cell)
-    launch = None if ours and len(ours) == len(table.lines) else f"robustsweep launch {table.published.launch}"
+    launch = None if ours and len(ours) == len(table.lines) else hints.command("launch", table.published.launch)
     return {**cell.model_dump(mode="json"), "ours": ours, "launch": launch}
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, Select, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from orchestrator import hints
 from orchestrator.store import migrations
 from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
 from orchestrator.store.connection.urls import parse_url, scrubbed, shown
@@ -70,7 +71,7 @@ class Store:
                 damaged = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok"
         if damaged or (isinstance(error, ValueError) and not self.writable):
             said = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
-            advice = "`robustsweep db check` says what is damaged"
+            advice = f"`{hints.command('db', 'check', at=self.address)}` says what is damaged"
             raise StoreFailed(f"store '{shown(self.address)}': holds what cannot be read: {said}; {advice}") from error
 
     def close(self) -> None:
@@ -148,7 +149,7 @@ def _one_line(engine: Engine, address: URL) -> Iterator[None]:
 def _prepare_file(address: URL, *, create: bool) -> None:
     path = Path(address.database or "")
     if not create and not path.exists():
-        raise StoreMissing(f"store '{shown(address)}': no such file; `robustsweep launch` makes it")
+        raise StoreMissing(f"store '{shown(address)}': no such file; `{hints.command('launch', 'SPACE', at=address)}` makes it")
     if path.exists() and not path.is_file():
         raise UserError(f"store '{shown(address)}': is no file; give the database's own path")
     if create:
@@ -171,10 +172,13 @@ def _check_schema(engine: Engine, address: URL, *, upgrade: bool) -> None:
     if upgrade:
         _upgrade(engine)
     elif found is None:
-        raise StoreMissing(f"store '{shown(address)}': holds no sweeps yet; `robustsweep launch` makes its tables")
+        raise StoreMissing(
+            f"store '{shown(address)}': holds no sweeps yet; `{hints.command('launch', 'SPACE', at=address)}` makes its tables"
+        )
     else:
         raise UserError(
-            f"store '{shown(address)}': its schema is {found}, older than {newest}; `robustsweep db upgrade` or the next launch upgrades it"
+            f"store '{shown(address)}': its schema is {found}, older than {newest}; "
+            f"`{hints.command('db', 'upgrade', at=address)}` or the next launch upgrades it"
         )
 
 
