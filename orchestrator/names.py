@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orchestrator.axes import Axes, job_settings, rank_in_words, settings_of
-from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from orchestrator.varying_axes import Axes, job_settings, rank_in_words, settings_of
+from workers.artifacts.outcomes import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
 from workers.spec.fields import Stage, spelled

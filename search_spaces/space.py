@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from search_spaces.ranges.collect import SEARCHED, read_ranges
 from search_spaces.ranges.legality import error, relocated
 from search_spaces.ranges.objective_attacks import attacks_meant, objective_errors
+from search_spaces.ranges.read_ranges import SEARCHED, read_ranges
 from search_spaces.ranges.substitute import filled
 from search_spaces.ranges.written_range import WrittenRange
 from search_spaces.schema.attack_groups import Asked

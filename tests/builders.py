@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.artifacts.per_example import PerExample, Spent
-from workers.artifacts.results import (
+from workers.artifacts.outcomes import (
     CraftOutcome,
     DiagnosisOutcome,
     Environment,
@@ -18,6 +17,7 @@ from workers.artifacts.results import (
     SurfaceOutcome,
     TrainOutcome,
 )
+from workers.artifacts.per_example import PerExample, Spent
 from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings, settled
 from workers.spec.component import DataSpec, DefenceSpec

@@ -10,7 +10,7 @@ from importlib import import_module  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
-    from workers.artifacts.results import Result
+    from workers.artifacts.outcomes import Result
     from workers.errors import ArtifactError, DataError, JobError, UserError
     from workers.spec.job import Job
     from workers.spec.keys import KEY_VERSION
@@ -23,7 +23,7 @@ _HOMES = {
     "DataError": "workers.errors",
     "Job": "workers.spec.job",
     "JobError": "workers.errors",
-    "Result": "workers.artifacts.results",
+    "Result": "workers.artifacts.outcomes",
     "UserError": "workers.errors",
 }
 

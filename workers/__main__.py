@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import BatchRecord, EpochRecord, FlagsOutcome
+from workers.artifacts.outcomes import BatchRecord, EpochRecord, FlagsOutcome
 from workers.artifacts.storage import absolute
 from workers.code import CodeVersion, require_code
 from workers.data.loading.remote import data_root

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 
 Report = Callable[[EpochRecord | BatchRecord], None]
 

@@ -208,7 +208,7 @@ class Sweep:
         Raises:
             UserError: nothing has been measured, or `epsilon` is needed or wrong.
         """
-        from orchestrator.launching.looks_at_test import count_looks
+        from orchestrator.launching.count_looks import count_looks
         from orchestrator.report.study import BestOptions, choose_best
 
         choice = choose_best(BestOptions(paths=self._paths, sweep=self.name, epsilon=epsilon, any_verdict=any_verdict, split=split))

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from orchestrator.audit.budget import Budget
 from orchestrator.audit.rounds import Round, rounds, space_of
-from orchestrator.bundle.collect import write_bundle
+from orchestrator.bundle.write_bundle import write_bundle
 from orchestrator.console import say
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch

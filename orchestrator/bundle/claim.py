@@ -9,7 +9,7 @@ from orchestrator.bundle.contents import BundledAttack
 from orchestrator.statistics.intervals import ConfidenceInterval, accuracy_interval
 from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.statistics.worst_case import Flags, Scores, ordered_scores, worst_case
-from workers.artifacts.results import FlagsOutcome
+from workers.artifacts.outcomes import FlagsOutcome
 from workers.errors import UserError
 from workers.spec.fields import Knowledge
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from workers.artifacts.results import Environment, FlagsOutcome
+from workers.artifacts.outcomes import Environment, FlagsOutcome
 from workers.facts import DatasetInfo
 from workers.settings import Frozen
 from workers.spec.fields import ExampleOrder, NormName

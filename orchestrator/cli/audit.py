@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch import Download, Executor, ExecutorChoice, GpusPerAttack, Overrides, Workers
+from orchestrator.cli.launch import Download, ExecutorChoice, ExecutorOption, GpusPerAttack, Overrides, Workers
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
@@ -57,7 +57,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         ),
     ] = None,
     download: Download = False,
-    executor: Executor = ExecutorChoice.auto,
+    executor: ExecutorOption = ExecutorChoice.auto,
     workers: Workers = None,
     gpus_per_attack: GpusPerAttack = None,
     output: Output = TableFormat.table,

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, EverySpace, Home, Output, StoreUrl, Sweep, TableFormat, paths, show
+from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, EverySpace, Home, Output, StoreUrl, SweepArgument, TableFormat, paths, show
 from workers.spec.fields import SplitName
 
 
 @command(group="look")
 def best(
-    sweep: Sweep,
+    sweep: SweepArgument,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
@@ -36,7 +36,7 @@ def best(
 
     Models that violate a constraint are left out, and so are those whose verdict is unsound.
     """
-    from orchestrator.launching.looks_at_test import count_looks
+    from orchestrator.launching.count_looks import count_looks
     from orchestrator.report.study import BestOptions, choose_best
     from orchestrator.tables.writers import render
 

@@ -162,11 +162,11 @@ def prune(  # noqa: PLR0913 (each is an option of the command)
 ) -> None:
     """Remove rows and artifacts that are no longer needed; nothing that a running sweep uses."""
     from orchestrator.store import open_store
-    from orchestrator.store.maintenance.prune import Wanted
+    from orchestrator.store.maintenance.prune import RemovalRequest
     from orchestrator.store.maintenance.prune import prune as remove
 
-    wanted = Wanted(tuple(sweep or ()), failed_attempts=failed_attempts, orphans=orphans, rung_states=rung_states)
-    if wanted == Wanted():
+    wanted = RemovalRequest(tuple(sweep or ()), failed_attempts=failed_attempts, orphans=orphans, rung_states=rung_states)
+    if wanted == RemovalRequest():
         raise UserError("db prune: say what: --sweep NAME, --failed-attempts, --orphans or --rung-states")
     where = paths(home, store, artifacts=artifacts)
     open_store(where.store_url, upgrade=False).close()  # fails where there is no store, instead of making one

@@ -123,7 +123,7 @@ class ExecutorChoice(StrEnum):
     inline = "inline"
 
 
-Executor = Annotated[
+ExecutorOption = Annotated[
     ExecutorChoice,
     typer.Option(
         help="`processes`: of this machine; `ray`: also for clusters and for GPUs that jobs share; `inline`: one job after the other in "
@@ -142,7 +142,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     data: DataFolder = None,
     download: Download = False,
     overrides: Overrides = None,
-    executor: Executor = ExecutorChoice.auto,
+    executor: ExecutorOption = ExecutorChoice.auto,
     address: Annotated[
         str | None,
         typer.Option(

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, Sweep, paths
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, SweepArgument, paths
 from workers.errors import UserError
 
 
 @command(group="share")
 def mirror(
-    sweep: Sweep,
+    sweep: SweepArgument,
     target: Annotated[str, typer.Argument(help="tensorboard:DIR, mlflow:URI or wandb:PROJECT.")],
     *,
     home: Home = DEFAULT_HOME,

@@ -47,7 +47,7 @@ ArtifactsUrl = Annotated[
         show_envvar=True,
     ),
 ]
-Sweep = Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=complete_sweep)]
+SweepArgument = Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=complete_sweep)]
 SweepName = Annotated[
     str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False, autocompletion=complete_sweep)
 ]

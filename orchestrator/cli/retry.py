@@ -9,14 +9,14 @@ import typer
 
 from orchestrator.cli import launch as _launch  # registers the command
 from orchestrator.cli.app import app, command
-from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, Sweep, console
+from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, SweepArgument, console
 from orchestrator.cli.options import paths as _paths
 from workers.errors import UserError
 
 
 @command(group="run")
 def retry(
-    sweep: Sweep,
+    sweep: SweepArgument,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, Sweep, paths
+from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, SweepArgument, paths
 
 
 class Norm(StrEnum):
@@ -27,7 +27,7 @@ class Order(StrEnum):
 
 @command(group="share")
 def robustbench(
-    sweep: Sweep,
+    sweep: SweepArgument,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

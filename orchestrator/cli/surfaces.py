@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, Sweep, paths
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, SweepArgument, paths
 
 
 @command(group="share")
 def surfaces(
-    sweep: Sweep,
+    sweep: SweepArgument,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

@@ -14,8 +14,8 @@ from orchestrator.dashboard.models_page import choose_model
 from orchestrator.dashboard.waveforms import waveform_figure
 from orchestrator.escaping import markdown
 from orchestrator.examples.attacked import AttackedExamples, attacked_examples
-from orchestrator.examples.grid import Example, Guess
-from orchestrator.examples.pictures import Array, enlarged, image_pixels, is_image, perturbation_range
+from orchestrator.examples.example_pixels import Array, enlarged, image_pixels, is_image, perturbation_range
+from orchestrator.examples.panels import Example, Guess
 from orchestrator.examples.sounds import as_wav, loudness_of
 from orchestrator.examples.stored import class_named, clean_examples, data_of
 from orchestrator.figures.picture import Record

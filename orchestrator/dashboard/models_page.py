@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from orchestrator.axes import in_words
 from orchestrator.dashboard.cached_reads import model_names, read_rows, read_runs
 from orchestrator.dashboard.context import opened
 from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_picture, show_table
@@ -16,6 +15,7 @@ from orchestrator.store import ResultRow, model_verdicts
 from orchestrator.store.reading.dashboard_queries import places_of
 from orchestrator.store.reading.report_evidence import TrainingRun
 from orchestrator.tables.result_columns import shown_columns
+from orchestrator.varying_axes import in_words
 
 
 def choose_model(sweep: str) -> TrainingRun:

@@ -8,10 +8,10 @@ from orchestrator.dashboard.cached_reads import count_done
 from orchestrator.dashboard.context import paths
 from orchestrator.dashboard.elements import choose_sweep, show_picture, show_table
 from orchestrator.figures.picture import Record
-from orchestrator.report.study.best import BestOptions, admitted, read_field
 from orchestrator.report.study.candidates import Candidate, Field, front
+from orchestrator.report.study.choose_best import BestOptions, admitted, read_field
 from orchestrator.report.study.effect_pictures import importances_of
-from orchestrator.report.study.pictures import standings
+from orchestrator.report.study.objective_pictures import standings
 from orchestrator.report.study.read_study import StudyRecord
 from orchestrator.report.study.study_sections import models_table, sections_of, trials_table
 from orchestrator.report.study.write_study import summary, summary_of_grid

@@ -62,7 +62,7 @@ def serve(paths: Paths, *, port: int, say: Callable[[str], None]) -> int:
 
 
 def _command(port: int) -> list[str]:
-    app = Path(__file__).with_name("app.py")
+    app = Path(__file__).with_name("streamlit_app.py")
     options = [f"--{name}={value}" for name, value in _OPTIONS]
     return [sys.executable, "-P", "-c", _SERVER, "run", str(app), f"--server.port={port}", *options]
 

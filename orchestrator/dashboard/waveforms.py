@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from orchestrator.examples.grid import Perturbed
-from orchestrator.examples.pictures import Array
+from orchestrator.examples.example_pixels import Array
+from orchestrator.examples.panels import Perturbed
 from orchestrator.figures.theme import PALETTE, drawn, figure_of
 from workers.data.loading.wav import SAMPLE_RATE
 

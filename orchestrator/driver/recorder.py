@@ -16,7 +16,7 @@ from orchestrator.store.leases.leases import Lease
 from orchestrator.store.schema.base import utc_now
 from orchestrator.store.writing import record as write
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import Result
+from workers.artifacts.outcomes import Result
 from workers.errors import ArtifactError, StorageError
 from workers.spec.job import Job
 

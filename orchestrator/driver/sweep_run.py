@@ -10,7 +10,7 @@ from orchestrator.driver.work_meter import WorkMeter
 from orchestrator.names import JobNames, result_in_words
 from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
-from workers.artifacts.results import BatchRecord, EpochRecord, Result
+from workers.artifacts.outcomes import BatchRecord, EpochRecord, Result
 from workers.errors import ArtifactError, describe
 from workers.spec.job import Job, TrainSpec
 

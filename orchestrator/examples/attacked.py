@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.examples.grid import Example, Guess, PanelRow, lines
-from orchestrator.examples.pages import fragment, page
-from orchestrator.examples.pictures import Array
+from orchestrator.examples.example_pixels import Array
+from orchestrator.examples.grid_page import fragment, page
+from orchestrator.examples.panels import Example, Guess, PanelRow, lines
 from orchestrator.examples.png import draw
 from orchestrator.examples.stored import adversarial_examples, class_names, clean_examples, data_of, kept_file
 from orchestrator.names import job_name

@@ -4,8 +4,8 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orchestrator.examples.grid import Panel, PanelRow
-from orchestrator.examples.pictures import enlarged
+from orchestrator.examples.example_pixels import enlarged
+from orchestrator.examples.panels import Panel, PanelRow
 
 _ROWS = 128
 _GAP, _TEXT, _TITLE = 12, 13, 15

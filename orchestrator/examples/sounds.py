@@ -5,7 +5,7 @@ import wave
 
 import numpy as np
 
-from orchestrator.examples.pictures import Array
+from orchestrator.examples.example_pixels import Array
 from workers.data.loading.wav import SAMPLE_RATE
 
 _FULL_SCALE = 32_767

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from orchestrator.examples.pictures import Array
+from orchestrator.examples.example_pixels import Array
 from workers.artifacts.artifacts import KEPT_FILE, Artifacts
-from workers.artifacts.results import TrainOutcome
+from workers.artifacts.outcomes import TrainOutcome
 from workers.data.loading import remote, source
 from workers.data.loading.parts import part_of
 from workers.data.loading.remote import DataRoot

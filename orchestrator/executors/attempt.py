@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.code import CodeVersion, require_code
 from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
 from workers.plugins import Archives, job_from_json, receive

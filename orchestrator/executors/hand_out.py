@@ -9,7 +9,7 @@ from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.memory_retry import OutOfMemoryRetry, RetryLimits
 from orchestrator.planning.job_cost import effort
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.code import code_here
 from workers.spec.fields import Stage
 from workers.spec.job import JOB, Job

@@ -8,7 +8,7 @@ import traceback
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.memory_retry import OutOfMemoryRetry
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
 from workers.spec.job import Job
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import yaml
 
-from orchestrator.glossary.settings import SettingEntry, settings
+from orchestrator.glossary.setting_entries import SettingEntry, settings
 from workers.errors import UserError
 from workers.registry import REGISTRIES
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from orchestrator.driver.progress import show_progress
+from orchestrator.driver.progress_display import show_progress
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, ExecutorLostError
 from orchestrator.passwords import without_secrets

@@ -16,7 +16,7 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
-from orchestrator.executors.processes.executor import ProcessesExecutor
+from orchestrator.executors.processes.process_executor import ProcessesExecutor
 from orchestrator.launching.choose_executor import ExecutorName, choose_executor
 from orchestrator.launching.data_download import download_data, download_folder, download_keyed_data
 from orchestrator.launching.drive import Stopped, StopSignals, drive
@@ -26,7 +26,7 @@ from orchestrator.mirrors import SweepMirrors, parse_target
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
-from orchestrator.planning.data_digests import digests_of_files
+from orchestrator.planning.digests_of_files import digests_of_files
 from orchestrator.planning.prelaunch_checks import check_home, check_sizes, verify_data
 from orchestrator.store import Store, open_store
 from orchestrator.store.leases.leases import Lease, LeaseTaken
@@ -235,7 +235,7 @@ class Launch:
             return ProcessesExecutor(folders, options.resources)
         if callable(chosen):
             return chosen(folders, options.resources)
-        from orchestrator.executors.ray_tune.executor import RayExecutor
+        from orchestrator.executors.ray_tune.ray_executor import RayExecutor
 
         return RayExecutor(
             folders,

@@ -11,7 +11,7 @@ from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
 from orchestrator.planning.changed_code import changed_code, changed_data
-from orchestrator.planning.data_digests import digests_of_files
+from orchestrator.planning.digests_of_files import digests_of_files
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orchestrator.axes import in_words
 from orchestrator.names import JobNames, measurement_name
-from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from orchestrator.varying_axes import in_words
+from workers.artifacts.outcomes import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.job import Job
 
 _KEY_DIGITS = 8

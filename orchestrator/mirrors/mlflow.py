@@ -20,7 +20,7 @@ _MOST_PARAMETERS, _LONGEST_VALUE = 100, 500  # in a request; in any version of M
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
 
 
-class RefusedError(Exception):
+class RequestRefusedError(Exception):
     """A request that the server will never carry out."""
 
 
@@ -74,7 +74,7 @@ class MLflow:
         if sweep not in self._experiments:
             try:
                 found = self._asked("experiments/get-by-name?experiment_name=" + quote(sweep, safe=""))["experiment"]["experiment_id"]
-            except RefusedError:
+            except RequestRefusedError:
                 found = self._post("experiments/create", name=sweep)["experiment_id"]
             self._experiments[sweep] = found
         return self._experiments[sweep]
@@ -87,7 +87,7 @@ class MLflow:
 
         Raises:
             OSError: it gives none, or is out of order.
-            RefusedError: it refuses.
+            RequestRefusedError: it refuses.
         """
         asked = Request(f"{self._address}/api/2.0/mlflow/{what}", data=body, headers=_headers())  # noqa: S310 (checked to be http)
         try:
@@ -97,7 +97,7 @@ class MLflow:
             said = f"{what.partition('?')[0]}: {error.code} {' '.join(error.read().decode(errors='replace').split())[:200]}"
             if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code == HTTPStatus.TOO_MANY_REQUESTS:
                 raise OSError(said) from None
-            raise RefusedError(said) from None
+            raise RequestRefusedError(said) from None
         except URLError as error:
             raise OSError(f"no answer: {error.reason}") from None
 

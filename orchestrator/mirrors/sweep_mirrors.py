@@ -9,7 +9,7 @@ from orchestrator.mirrors.entry import Entry, MirroredModel, epoch_entry, result
 from orchestrator.mirrors.mirror import Mirror
 from orchestrator.mirrors.targets import Target, parse_target
 from orchestrator.names import JobNames
-from workers.artifacts.results import EpochRecord, Result
+from workers.artifacts.outcomes import EpochRecord, Result
 from workers.spec.job import Job
 
 _LAST_SECONDS = 10.0

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.planning import MAX_JOBS
-from orchestrator.planning.cascade import cascade_jobs
 from orchestrator.planning.job_count import check_count
+from orchestrator.planning.suite_jobs import cascade_jobs
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, CorruptionSection, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
 from workers.errors import UserError

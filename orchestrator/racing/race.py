@@ -12,7 +12,7 @@ from orchestrator.statistics.confidence_sequence import Values, is_surely_above,
 from orchestrator.statistics.intervals import Correct
 
 Reason = Literal["known", "model beaten", "weaker attack"]
-Wanted = tuple[int, int]
+EntrantShard = tuple[int, int]
 """Places of an entrant and of a shard."""
 
 
@@ -68,12 +68,12 @@ class Race:
 
     def __init__(self, entrants: Sequence[Entrant], rules: Rules) -> None:
         self.entrants, self.rules = entrants, rules
-        self._arrived: dict[Wanted, Correct] = {}
+        self._arrived: dict[EntrantShard, Correct] = {}
         self._tests = _Comparisons(entrants, rules)
         self._steps = self._rounds()
-        self.wanted: tuple[Wanted, ...] = next(self._steps, ())
+        self.wanted: tuple[EntrantShard, ...] = next(self._steps, ())
 
-    def deliver(self, wanted: Wanted, correct: Correct) -> None:
+    def deliver(self, wanted: EntrantShard, correct: Correct) -> None:
         """Take the outcome of a wanted attack on a shard, (repeats, draws, examples)."""
         self._arrived[wanted] = correct
         if len(self._arrived) < len(self.wanted):
@@ -89,7 +89,7 @@ class Race:
         beaten = {entrant.model for entrant in self.entrants if entrant.reason == "model beaten"}
         return [model for model in dict.fromkeys(entrant.model for entrant in self.entrants) if model not in beaten]
 
-    def _rounds(self) -> Iterator[tuple[Wanted, ...]]:
+    def _rounds(self) -> Iterator[tuple[EntrantShard, ...]]:
         for shard in range(self.rules.shards):
             if first := self._due(shard, [self._leader()]):
                 yield tuple((place, shard) for place in first)

@@ -7,7 +7,7 @@ from orchestrator.planning.plan import make_plan
 from orchestrator.racing.races import Outcomes, Races
 from orchestrator.statistics.intervals import Correct
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import FlagsOutcome
+from workers.artifacts.outcomes import FlagsOutcome
 from workers.spec.job import Job, TrainSpec
 
 

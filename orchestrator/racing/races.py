@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from orchestrator.racing.race import Entrant, Race, Wanted
+from orchestrator.racing.race import Entrant, EntrantShard, Race
 from orchestrator.racing.raced_attacks import RacedAttack, RaceName
 from orchestrator.statistics.intervals import Correct
 from workers.spec.job import Job
@@ -22,7 +22,7 @@ class RaceOfJobs:
         rules = attacks[0].rules
         self.race = Race([Entrant(model=each.model.key, cost=each.cost, batch=each.batch) for each in attacks], rules)
         self.jobs: dict[str, Job] = {}
-        self._outcomes: dict[Wanted, list[Job]] = {}
+        self._outcomes: dict[EntrantShard, list[Job]] = {}
         self._want()
 
     def _want(self) -> None:

@@ -10,7 +10,7 @@ from orchestrator.search.trial_index import FAILED, FAILED_PARENT, JOB_KEYS, KIN
 from orchestrator.search.trial_plan import Complete, Failed, Pruned
 from orchestrator.search.trials import LiveTrial, tell, tell_duplicate
 from orchestrator.store.writing import record as write
-from orchestrator.store.writing.looks_at_test import record_test_looks
+from orchestrator.store.writing.record_test_looks import record_test_looks
 from workers.spec.job import EvaluateSpec, Job, TrainSpec
 
 

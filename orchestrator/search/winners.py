@@ -11,7 +11,7 @@ from orchestrator.search.search_state import SearchState
 from orchestrator.search.trial_index import MODEL_KEY
 from orchestrator.store.schema.result_tables import VerdictRecord
 from orchestrator.store.writing import record as write
-from orchestrator.store.writing.looks_at_test import record_test_looks
+from orchestrator.store.writing.record_test_looks import record_test_looks
 from workers.errors import UserError
 from workers.spec.job import Job, TrainSpec
 

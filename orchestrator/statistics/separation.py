@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-Measured = tuple[float, float | None, float | None]
+SeparableFigure = tuple[float, float | None, float | None]
 """A figure with the ends of its interval, where they are known."""
 
 
-def separation(figures: Iterable[Measured]) -> int:
+def separation(figures: Iterable[SeparableFigure]) -> int:
     """Return 2 where the intervals of some two figures do not meet, 1 where only their values differ, else 0; of no figures 0."""
     found = list(figures)
     if not found:

@@ -8,7 +8,7 @@ from typing import Literal
 from orchestrator.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, ModelEvidence
 from orchestrator.verdict.paired import chance_of_gain
 
-Outcome = Literal["passed", "suspicious", "failed", "not made"]
+CheckOutcome = Literal["passed", "suspicious", "failed", "not made"]
 MARGIN = 0.05
 """Gains up to this share of all examples are tolerated: equally good attacks differ by as much on a hundred examples, and the figures
 of a sound net would keep their meaning."""
@@ -33,7 +33,7 @@ class VerdictCheck:
     """Result of one check; `reason` is one line, `numbers` are the figures it is based on (accuracies and gains are shares in [0, 1])."""
 
     name: str
-    outcome: Outcome
+    outcome: CheckOutcome
     reason: str
     numbers: dict[str, float]
 
@@ -55,8 +55,8 @@ class AttackPair:
 class GainOutcomes:
     """Outcomes of a check with a gain beyond chance: `small` for one above MARGIN, `large` for one above LARGE."""
 
-    small: Outcome
-    large: Outcome
+    small: CheckOutcome
+    large: CheckOutcome
 
 
 def check_gains(name: str, pairs: list[AttackPair], weight: GainOutcomes) -> VerdictCheck:

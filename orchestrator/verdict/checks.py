@@ -16,8 +16,8 @@ from orchestrator.verdict.attack_comparison import (
     SOUND_EXAMPLES,
     SOUND_QUERIES,
     AttackPair,
+    CheckOutcome,
     GainOutcomes,
-    Outcome,
     VerdictCheck,
     against_the_strongest,
     at_one_epsilon,
@@ -163,7 +163,7 @@ def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
     strongest = min(able, key=lambda item: item.accuracy)
     left = strongest.accuracy
     numbers = {"accuracy": left, "examples": float(strongest.n_examples)}
-    outcome: Outcome = "failed" if left > 1 / evidence.n_classes else "suspicious" if left > MARGIN else "passed"
+    outcome: CheckOutcome = "failed" if left > 1 / evidence.n_classes else "suspicious" if left > MARGIN else "passed"
     return VerdictCheck(name, outcome, f"{strongest.title}, leaves {percent(left)} right", numbers)
 
 

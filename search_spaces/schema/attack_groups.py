@@ -12,6 +12,7 @@ from workers.component_registry import Component
 from workers.facts import AttackFacts
 from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings, not_averaged, require_foolbox_form, settled
+from workers.spec.autoattack_parts import MOST_PARTS
 from workers.spec.fields import (
     BackendName,
     Count,
@@ -23,7 +24,6 @@ from workers.spec.fields import (
     epsilon_fraction,
     positive_fraction,
 )
-from workers.spec.suite import MOST_PARTS
 
 SourceName = Literal["dense", "parent", "undefended"]
 """On which other model transferred examples are made: `parent`, the theta = 1 net from which the attacked one comes, trained in the same

@@ -20,7 +20,7 @@ from orchestrator.store.writing.rows import environment_row, outcome_row
 from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases
 from search_spaces import load_space
 from tests.builders import ENVIRONMENT, flags_result, result_of
-from workers.artifacts.results import Result
+from workers.artifacts.outcomes import Result
 from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
 
 SPACE = """\

@@ -16,7 +16,7 @@ from ray.cluster_utils import Cluster
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
-from orchestrator.executors.ray_tune.executor import RayExecutor
+from orchestrator.executors.ray_tune.ray_executor import RayExecutor
 from orchestrator.planning.job_cost import effort
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.store import Store

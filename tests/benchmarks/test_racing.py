@@ -16,7 +16,7 @@ import pytest
 from orchestrator.racing.race import Entrant, Race, Rules
 from orchestrator.statistics.intervals import Correct
 from tests.benchmarks.conftest import Record
-from workers.artifacts.results import unpack_flags
+from workers.artifacts.outcomes import unpack_flags
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 OUTCOMES = Path(__file__).parent / "raced" / "outcomes.npz"

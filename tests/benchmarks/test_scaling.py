@@ -129,7 +129,7 @@ def megabytes():
 _DRIVER_OF_10_000_JOBS = (
     _RESIDENT
     + """
-import orchestrator.executors.ray_tune.executor
+import orchestrator.executors.ray_tune.ray_executor
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.planning.job_cost import effort
 from orchestrator.planning.expand import expand_space

@@ -10,7 +10,7 @@ from orchestrator.store.reading.job_details import job_details
 from orchestrator.tables.corruptions_table import corruptions_data, corruptions_table
 from tests.builders import ENVIRONMENT, evaluate_job, pretrain_job, result_of
 from tests.stored import record_sweep
-from workers.artifacts.results import FlagsOutcome, Result
+from workers.artifacts.outcomes import FlagsOutcome, Result
 from workers.spec.corruption import CorruptionSpec
 from workers.spec.job import CorruptSpec, EvaluationSpec, Job
 

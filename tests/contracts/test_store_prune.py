@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from orchestrator.store import Store, failures, finished_keys, job_keys, open_store, record_failure, result_rows, start_attempt, sweep_names
 from orchestrator.store.maintenance.owners import mark_owner, owners_of
-from orchestrator.store.maintenance.prune import Wanted, prune
+from orchestrator.store.maintenance.prune import RemovalRequest, prune
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepJobRecord
 from orchestrator.store.writing.verdict_table import refresh_worst_cases
@@ -19,7 +19,7 @@ from workers.spec.job import Job, TrainingSpec, TrainSpec
 
 JOBS, OTHERS = small_plan(), small_plan(theta=0.3)
 FULL = JOBS[0]  # the pretrained net is both plans'
-EVERYTHING = Wanted(sweeps=("small",), failed_attempts=True, orphans=True)
+EVERYTHING = RemovalRequest(sweeps=("small",), failed_attempts=True, orphans=True)
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def test_a_dry_run_changes_nothing_and_says_just_what_would_go(two: Store, url: 
     assert numbers["sweeps"] == 1
     assert all(found.size > 0 for found in said)
     assert prune(two, artifacts, EVERYTHING, really=True) == said
-    assert prune(two, artifacts, Wanted(orphans=True, failed_attempts=True), really=True) == []
+    assert prune(two, artifacts, RemovalRequest(orphans=True, failed_attempts=True), really=True) == []
 
 
 def test_a_sweep_goes_with_the_jobs_that_no_other_holds(two: Store, artifacts: Artifacts) -> None:
     rows = result_rows(two, "other", per_repeat=True)
-    prune(two, artifacts, Wanted(sweeps=["small"]), really=True)
+    prune(two, artifacts, RemovalRequest(sweeps=["small"]), really=True)
     assert sweep_names(two) == ["other"]
     assert job_keys(two) == finished_keys(two) == {job.key for job in OTHERS} == set(artifacts.all_keys())
     assert result_rows(two, "other", per_repeat=True) == rows
@@ -69,7 +69,7 @@ def test_an_ancestor_of_a_job_that_another_sweep_holds_stays(two: Store, artifac
     """Even where the other sweep does not list the ancestor itself."""
     with two.writing() as connection:
         connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.sweep_id == 2, SweepJobRecord.job_key == FULL.key))
-    prune(two, artifacts, Wanted(sweeps=["small"], orphans=True), really=True)
+    prune(two, artifacts, RemovalRequest(sweeps=["small"], orphans=True), really=True)
     assert job_keys(two) == {job.key for job in OTHERS}
 
 
@@ -77,7 +77,7 @@ def test_what_was_made_from_a_removed_job_goes_with_it(two: Store, artifacts: Ar
     """A job in no sweep cannot stay without its parents."""
     with two.writing() as connection:
         connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.job_key == JOBS[-1].key))
-    prune(two, artifacts, Wanted(sweeps=["small"]), really=True)
+    prune(two, artifacts, RemovalRequest(sweeps=["small"]), really=True)
     assert job_keys(two) == {job.key for job in OTHERS}
 
 
@@ -88,7 +88,7 @@ def test_orphans_are_jobs_in_no_sweep_environments_of_no_result_and_artifacts_of
         unused = {"id": "0" * 64, "host": "h", "device": "cpu", "threads": 1, "git_revision": None, "versions": {}}
         connection.execute(Base.metadata.tables["environments"].insert().values(unused))
     (Path(artifacts.url) / "notes").mkdir()
-    said = {found.kind: found.number for found in prune(two, artifacts, Wanted(orphans=True), really=True)}
+    said = {found.kind: found.number for found in prune(two, artifacts, RemovalRequest(orphans=True), really=True)}
     assert said == {"jobs": 1, "job_parents": 2, "attempts": 1, "attack_results": 1, "environments": 1, "artifacts": 2}
     assert job_keys(two) == {job.key for job in [*JOBS[:-1], *OTHERS]} == set(artifacts.all_keys())
     assert (Path(artifacts.url) / "notes").is_dir()
@@ -99,7 +99,7 @@ def test_the_worst_case_of_a_model_that_loses_attacks_is_that_of_those_left(two:
     with two.writing() as connection:
         lost = [job.key for job in JOBS if job.stage == "attack"][:2]
         connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.job_key.in_(lost)))
-    prune(two, artifacts, Wanted(orphans=True), really=True)
+    prune(two, artifacts, RemovalRequest(orphans=True), really=True)
     after = content(two)["worst_cases"]
     with two.writing() as connection:
         refresh_worst_cases(connection, JOBS[1].key)
@@ -114,7 +114,7 @@ def test_failed_attempts_go_but_for_those_that_say_why_a_job_is_failed(store: St
             record_failure(store, job.key, attempt_id=attempt, error="boom", traceback="Traceback", final=False)
     with store.writing() as connection:
         connection.execute(update(AttemptRecord).where(AttemptRecord.outcome == "running").values(outcome="interrupted"))
-    said = prune(store, artifacts, Wanted(failed_attempts=True), really=True)
+    said = prune(store, artifacts, RemovalRequest(failed_attempts=True), really=True)
     assert [(found.kind, found.number) for found in said] == [("attempts", 2)]
     assert [failure.error for failure in failures(store, "small")] == ["JobError: boom"]
     assert count(store, "attempts") == len(JOBS)
@@ -128,16 +128,16 @@ def test_nothing_goes_that_a_running_sweep_holds(two: Store, artifacts: Artifact
     before, keys = content(two), artifacts.all_keys()
     with pytest.raises(UserError, match="sweep small: process 42 on somewhere has been running it"):
         prune(two, artifacts, EVERYTHING, really=True)
-    assert prune(two, artifacts, Wanted(failed_attempts=True, orphans=True), really=True) == []
+    assert prune(two, artifacts, RemovalRequest(failed_attempts=True, orphans=True), really=True) == []
     assert content(two) == before
-    prune(two, artifacts, Wanted(sweeps=["other"]), really=True)
+    prune(two, artifacts, RemovalRequest(sweeps=["other"]), really=True)
     assert {job.key for job in JOBS} <= job_keys(two)
     assert {job.key for job in JOBS} <= set(artifacts.all_keys()) < set(keys)
 
 
 def test_artifacts_of_another_stores_jobs_stay(two: Store, artifacts: Artifacts) -> None:
     keys = artifacts.all_keys()
-    prune(two, artifacts, Wanted(sweeps=["small", "other"]), kept=frozenset(keys), really=True)
+    prune(two, artifacts, RemovalRequest(sweeps=["small", "other"]), kept=frozenset(keys), really=True)
     assert job_keys(two) == frozenset()
     assert artifacts.all_keys() == keys
 
@@ -145,11 +145,11 @@ def test_artifacts_of_another_stores_jobs_stay(two: Store, artifacts: Artifacts)
 def test_an_unknown_sweep_is_named_and_nothing_goes(two: Store, artifacts: Artifacts) -> None:
     before = content(two)
     with pytest.raises(UserError, match="sweep 'smal': one of other, small"):
-        prune(two, artifacts, Wanted(sweeps=["other", "smal"], orphans=True), really=True)
+        prune(two, artifacts, RemovalRequest(sweeps=["other", "smal"], orphans=True), really=True)
     assert content(two) == before
 
 
-ORPHANS = Wanted(orphans=True)
+ORPHANS = RemovalRequest(orphans=True)
 
 
 def test_artifacts_of_another_database_that_can_be_read_stay(two: Store, other: Store, artifacts: Artifacts) -> None:
@@ -159,7 +159,7 @@ def test_artifacts_of_another_database_that_can_be_read_stay(two: Store, other: 
     before = artifacts.all_keys()
     assert prune(other, artifacts, ORPHANS, force=True, really=True) == []
     prune(two, artifacts, EVERYTHING, force=True, really=True)
-    prune(two, artifacts, Wanted(sweeps=["other"]), really=True)
+    prune(two, artifacts, RemovalRequest(sweeps=["other"]), really=True)
     assert set(artifacts.all_keys()) == {job.key for job in JOBS} < set(before)
 
 
@@ -171,7 +171,7 @@ def test_artifacts_that_may_be_of_a_database_out_of_reach_are_left_unless_forced
     for really in (False, True):
         (left,) = prune(two, artifacts, ORPHANS, really=really)
         assert left.kind.startswith("left, since only --force removes artifacts of unknown owners (perhaps of ")
-    prune(two, artifacts, Wanted(sweeps=["small"]), really=True)
+    prune(two, artifacts, RemovalRequest(sweeps=["small"]), really=True)
     assert set(artifacts.all_keys()) == {job.key for job in (*JOBS, *OTHERS, strange)}
     prune(two, artifacts, ORPHANS, force=True, really=True)
     assert set(artifacts.all_keys()) == {job.key for job in OTHERS}
@@ -192,21 +192,21 @@ def test_copies_of_weights_that_no_job_adopts_go_with_the_orphans(two: Store, ot
     for one, digest in ((two, adopted), (other, elsewhere)):
         record_sweep(one, name="adopting", space_text="space: 1", jobs=[adopting(digest)])
     mark_owner(artifacts, other)
-    said = {found.kind: (found.number, found.size) for found in prune(two, artifacts, Wanted(orphans=True), really=False)}
+    said = {found.kind: (found.number, found.size) for found in prune(two, artifacts, RemovalRequest(orphans=True), really=False)}
     assert said["copies of adopted weights"] == (1, 7)
     assert set(artifacts.all_weights()) == {adopted, elsewhere, spare}
-    prune(two, artifacts, Wanted(orphans=True), really=True)
+    prune(two, artifacts, RemovalRequest(orphans=True), really=True)
     assert set(artifacts.all_weights()) == {adopted, elsewhere}
-    prune(two, artifacts, Wanted(sweeps=["adopting"], orphans=True), really=True)
+    prune(two, artifacts, RemovalRequest(sweeps=["adopting"], orphans=True), really=True)
     assert set(artifacts.all_weights()) == {elsewhere}
 
 
 def test_copies_of_weights_stay_where_another_database_cannot_be_read(two: Store, artifacts: Artifacts) -> None:
     artifacts.add_weights("1" * 64, b"weights")
     artifacts.add_owner("f" * 64, b"{}")
-    prune(two, artifacts, Wanted(orphans=True), really=True)
+    prune(two, artifacts, RemovalRequest(orphans=True), really=True)
     assert set(artifacts.all_weights()) == {"1" * 64}
-    prune(two, artifacts, Wanted(orphans=True), really=True, force=True)
+    prune(two, artifacts, RemovalRequest(orphans=True), really=True, force=True)
     assert artifacts.all_weights() == {}
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from orchestrator.planning.training_chain import TrainingChain, stop_early, with_resume_points
 from orchestrator.store import Store, model_verdicts, parse_conditions, record_result, result_rows
 from orchestrator.store.connection.read_only_sql import ask
-from orchestrator.store.maintenance.prune import Wanted, prune
+from orchestrator.store.maintenance.prune import RemovalRequest, prune
 from orchestrator.store.reading.paired_results import compare_sweeps
 from orchestrator.store.reading.report_evidence import example_scores, job_costs, training_runs
 from orchestrator.store.reading.study_trials import finished_rungs
@@ -130,7 +130,7 @@ def test_a_training_goes_on_from_the_furthest_rung_that_kept_its_checkpoint(stor
 
 
 def gone(store: Store, artifacts: Artifacts, *, really: bool = True) -> list[tuple[str, int, int]]:
-    found = prune(store, artifacts, Wanted(rung_states=True), really=really)
+    found = prune(store, artifacts, RemovalRequest(rung_states=True), really=really)
     return [(item.kind, item.number, item.size) for item in found]
 
 

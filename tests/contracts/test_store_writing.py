@@ -29,7 +29,7 @@ from orchestrator.store.schema.result_tables import (
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from tests.builders import ENVIRONMENT, RANKS, defend_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
 from tests.stored import begin_driving, record_sweep
-from workers.artifacts.results import unpack_flags
+from workers.artifacts.outcomes import unpack_flags
 from workers.errors import UserError
 from workers.spec.job import JOB, Job, ModelSpec
 

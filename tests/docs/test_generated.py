@@ -6,7 +6,7 @@ import pytest
 
 from docs.generate.pages import PAGES, PARTS, generated
 from orchestrator.glossary import settings
-from orchestrator.glossary.settings import _about
+from orchestrator.glossary.setting_entries import _about
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)

@@ -14,7 +14,7 @@ from torch import Tensor
 from tests.builders import attack_job, attack_settings, defend_job, evaluate_job, fine_tune_job, pretrain_job
 from tests.gpu.machine import Machine
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import BatchRecord, EpochRecord, FlagsOutcome, Result
+from workers.artifacts.outcomes import BatchRecord, EpochRecord, FlagsOutcome, Result
 from workers.attacks.engine import attack_of
 from workers.attacks.engine.norms import check_examples
 from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerLayer

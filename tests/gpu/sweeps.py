@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.builders import attack_job, attack_settings, evaluate_job
 from tests.gpu.machine import Machine, Part
-from workers.artifacts.results import BatchRecord, EpochRecord, FlagsOutcome
+from workers.artifacts.outcomes import BatchRecord, EpochRecord, FlagsOutcome
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import DataSpec
 from workers.spec.job import Job, ModelSpec, TrainSpec

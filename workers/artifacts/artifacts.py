@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from workers.artifacts.results import RESULT, Result
+from workers.artifacts.outcomes import RESULT, Result
 from workers.artifacts.storage import open_storage
 from workers.artifacts.storage.base import TEMPORARY, Storage
 from workers.errors import ArtifactError, StorageError, SupersededError, first_line

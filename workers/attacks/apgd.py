@@ -22,7 +22,7 @@ Steps = Annotated[Any, PlainValidator(steps_or_paper(100)), IsNumber("int")]
 @attack(norms=("l2", "linf"), random_start=True, selects=True)
 def apgd_ce(problem: Problem, *, steps: Steps = "paper") -> Tensor:
     """Auto-PGD on the cross-entropy."""
-    from workers.attacks.engine.apgd import auto_pgd
+    from workers.attacks.engine.auto_pgd import auto_pgd
 
     return auto_pgd(problem, steps=steps)
 
@@ -30,7 +30,7 @@ def apgd_ce(problem: Problem, *, steps: Steps = "paper") -> Tensor:
 @attack(norms=("l2", "linf"), random_start=True, selects=True, loss="dlr")
 def apgd_dlr(problem: Problem, *, steps: Steps = "paper") -> Tensor:
     """Auto-PGD on the difference of logits ratio; below three classes on the margin."""
-    from workers.attacks.engine.apgd import auto_pgd
+    from workers.attacks.engine.auto_pgd import auto_pgd
 
     return auto_pgd(problem, steps=steps)
 
@@ -38,7 +38,7 @@ def apgd_dlr(problem: Problem, *, steps: Steps = "paper") -> Tensor:
 @attack(norms=("l2", "linf"), random_start=True, selects=True, loss="dlr", untargeted=True)
 def apgd_t(problem: Problem, *, steps: Steps = "paper", classes: Count = 9) -> Tensor:
     """Auto-PGD on the targeted difference of logits ratio, aimed at each of the likeliest other `classes`; below four on the margin."""
-    from workers.attacks.engine.apgd import auto_pgd
+    from workers.attacks.engine.auto_pgd import auto_pgd
     from workers.attacks.engine.target_classes import over_likeliest
 
     return over_likeliest(problem, lambda aimed: auto_pgd(aimed, steps=steps), classes=classes)

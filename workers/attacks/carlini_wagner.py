@@ -18,6 +18,6 @@ def carlini_wagner(
     problem: Problem, *, steps: Count = 200, searches: Count = 6, stepsize: Positive = 0.01, first_weight: Positive = 0.1
 ) -> Tensor:
     """Adam for `steps` steps in each of `searches` runs, between which the margin's weight, at first `first_weight`, is bisected."""
-    from workers.attacks.engine import carlini_wagner as engine
+    from workers.attacks.engine import margin_weight_search
 
-    return engine.carlini_wagner(problem, steps=steps, searches=searches, stepsize=stepsize, first_weight=first_weight)
+    return margin_weight_search.carlini_wagner(problem, steps=steps, searches=searches, stepsize=stepsize, first_weight=first_weight)

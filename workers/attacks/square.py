@@ -21,6 +21,6 @@ Queries = Annotated[Any, PlainValidator(steps_or_paper(5000)), IsNumber("int")]
 @attack(norms=("l2", "linf"), takes_gradients=False, random_start=True, selects=True, loss="margin", targeted_loss="ce")
 def square(problem: Problem, *, steps: Queries = "paper", schedule: Literal["paper", "scaled"] = "scaled") -> Tensor:
     """Random search in `steps` queries; windows shrink after the paper's numbers of queries, or scaled: after these shares of `steps`."""
-    from workers.attacks.engine.square import random_search
+    from workers.attacks.engine.random_search import random_search
 
     return random_search(problem, queries=steps, scaled=schedule == "scaled")

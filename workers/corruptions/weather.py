@@ -20,7 +20,7 @@ def snow(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Flakes that fall, twice over, on a whitened image."""
     import torch
 
-    from workers.corruptions.filters.blurs import moved
+    from workers.corruptions.filters.blur_filters import moved
     from workers.corruptions.filters.resampling import zoomed
 
     mean, deviation, zoom, least, radius, sigma, kept = (

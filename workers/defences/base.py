@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from workers.layers.recompute import NetworkPart
+    from workers.layers.activation_checkpointing import NetworkPart
 
 
 class Defence:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.errors import JobError
+from workers.layers.activation_checkpointing import Spared, computed_again
 from workers.layers.cost import Execution
-from workers.layers.recompute import Spared, computed_again
 from workers.layers.sketch import LatentSketch, Scales
 from workers.spec.fields import Factorization
 

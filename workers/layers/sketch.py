@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from workers.layers.recompute import NetworkPart
+from workers.layers.activation_checkpointing import NetworkPart
 from workers.spec.fields import AllZero, Draws, SketchModes
 
 _CHANNEL_MODES = 2

@@ -8,9 +8,9 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
+from workers.layers.activation_checkpointing import Spared
 from workers.layers.kernel import hosvd, kernel_of, over_taps
 from workers.layers.latent import LatentKernel, LatentLayer, LayerSettings, Transposed, divided
-from workers.layers.recompute import Spared
 from workers.layers.sketch import LatentSketch, Scales
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, ProbeOutcome
+from workers.artifacts.outcomes import DiagnosisOutcome, FlagsOutcome, ProbeOutcome
 from workers.attacks.engine.losses import Goal
 from workers.attacks.engine.norms import LinfBall
 from workers.attacks.engine.queries import loss_gradient

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
-from workers.artifacts.results import SurfaceOutcome
+from workers.artifacts.outcomes import SurfaceOutcome
 from workers.attacks.engine import input_gradient
 from workers.errors import JobError
 from workers.models.network import Network

@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from workers.artifacts.artifacts import PROGRESS, JobFolder
-from workers.artifacts.results import BatchRecord
+from workers.artifacts.outcomes import BatchRecord
 from workers.data.loading.device_split import DeviceSplit
 from workers.progress import Report, say_nothing
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from workers.artifacts.outcomes import FlagsOutcome
 from workers.artifacts.per_example import PerExample, Spent
-from workers.artifacts.results import FlagsOutcome
 from workers.errors import UserError
 
 

@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 @model(modality="image", initialised=True)
 def convnext(info: DatasetInfo, *, width: Count = 48, depth: Count = 2) -> nn.Module:
     """torchvision's ConvNeXt in three stages of `depth`, 3 `depth` and `depth` blocks over `width` times 1, 2 and 4 channels."""
-    from workers.models.architectures.transformers import small_convnext
+    from workers.models.architectures.torchvision_small import small_convnext
 
     return small_convnext(info, depth=depth, width=width)

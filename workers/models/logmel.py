@@ -17,6 +17,6 @@ _STAGES = tuple(rf"features\.({place}|{place + 1})$" for place in (5, 9, 13, 17)
 @model(modality="audio", stages=_STAGES)
 def logmel(info: DatasetInfo, *, width: Count = 16, binary: bool = False) -> nn.Module:
     """A net of about SoundNet5's size; `width` is the filters of its first convolution."""
-    from workers.models.architectures.logmel import LogMel
+    from workers.models.architectures.logmel_front_end import LogMel
 
     return LogMel(width=width, n_classes=info.n_classes, channels_in=info.shape[0], binary=binary)

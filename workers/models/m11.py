@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 @model(modality="audio")
 def m11(info: DatasetInfo, *, width: Count = 64) -> nn.Module:
     """M11; `width` is the filters of its first convolution (as published: 64)."""
-    from workers.models.architectures.waveform import WaveformNet
+    from workers.models.architectures.raw_audio import WaveformNet
 
     return WaveformNet(layers=11, width=width, n_classes=info.n_classes, channels_in=info.shape[0])

@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 @model(modality="audio")
 def m5(info: DatasetInfo, *, width: Count = 128) -> nn.Module:
     """M5; `width` is the filters of its first convolution (as published: 128)."""
-    from workers.models.architectures.waveform import WaveformNet
+    from workers.models.architectures.raw_audio import WaveformNet
 
     return WaveformNet(layers=5, width=width, n_classes=info.n_classes, channels_in=info.shape[0])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @model(modality="image")
 def preact_resnet18(info: DatasetInfo, *, width: Count = 64) -> nn.Module:
     """ResNet-18 with batch norm and ReLU before each convolution; `width` is the channels of its first stage (as published: 64)."""
-    from workers.models.architectures.preactivation import PreactivationNet
+    from workers.models.architectures.residual import PreactivationNet
 
     stages = [width * 2**stage for stage in range(4)]
     return PreactivationNet(stem=width, stages=stages, blocks=2, n_classes=info.n_classes, channels_in=info.shape[0])

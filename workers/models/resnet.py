@@ -28,6 +28,6 @@ Layers = Annotated[int, AfterValidator(_is_published)]
 @model(modality="image", initialised=True)
 def resnet(info: DatasetInfo, *, layers: Layers = 18, width: Count = 64) -> nn.Module:
     """torchvision's ResNet of so many `layers`, the first a 3x3 convolution without pooling; `width` is the channels of its first stage."""
-    from workers.models.architectures.torchvision_resnet import SmallImageResNet
+    from workers.models.architectures.torchvision_small import SmallImageResNet
 
     return SmallImageResNet(layers=layers, width=width, n_classes=info.n_classes, channels_in=info.shape[0])

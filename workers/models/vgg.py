@@ -28,6 +28,6 @@ Layers = Annotated[int, AfterValidator(_is_published)]
 @model(modality="image")
 def vgg(info: DatasetInfo, *, layers: Layers = 16, width: Count = 64) -> nn.Module:
     """VGG of so many `layers` as published, for images of 32 pixels or more; `width` is the channels of its first stage (64)."""
-    from workers.models.architectures.vgg import Vgg
+    from workers.models.architectures.small_vgg import Vgg
 
     return Vgg(depth=layers, width=width, n_classes=info.n_classes, channels_in=info.shape[0])

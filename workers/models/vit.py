@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 @model(modality="image", initialised=True)
 def vit(info: DatasetInfo, *, patch: Count = 4, depth: Count = 6, width: Count = 192, heads: Count = 3) -> nn.Module:
     """torchvision's ViT with patches of `patch` pixels, `depth` blocks and `heads` heads over `width` features."""
-    from workers.models.architectures.transformers import small_vit
+    from workers.models.architectures.torchvision_small import small_vit
 
     return small_vit(info, patch=patch, depth=depth, width=width, heads=heads)

@@ -28,7 +28,7 @@ BlockDepth = Annotated[int, AfterValidator(_of_whole_blocks)]
 @model(modality="image")
 def wide_resnet(info: DatasetInfo, *, depth: BlockDepth = 28, widen_factor: Count = 10) -> nn.Module:
     """WRN-28-10 and its like: `depth` layers, stages of 16, 32 and 64 times `widen_factor` channels."""
-    from workers.models.architectures.preactivation import PreactivationNet
+    from workers.models.architectures.residual import PreactivationNet
 
     stages = [_STEM * widen_factor * 2**stage for stage in range(_STAGES)]
     blocks = (depth - _OUTSIDE) // (_STAGES * _A_BLOCK)

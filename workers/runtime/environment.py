@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from workers.artifacts.results import Environment
+from workers.artifacts.outcomes import Environment
 
 _PACKAGES = ("robustsweep", "torch", "torchaudio", "torchvision", "foolbox", "numpy", "ray", "safetensors", "scikit-learn", "tensorly")
 

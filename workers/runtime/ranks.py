@@ -15,14 +15,14 @@ from torch import multiprocessing
 from torch.multiprocessing.spawn import spawn
 
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.errors import JobError, UserError
 from workers.plugins import Archives, archives, job_from_json, receive
 from workers.progress import Report, say_nothing
 from workers.runtime.room import Room
 from workers.runtime.stages import Computed, compute
 from workers.spec.job import JOB
-from workers.train.group import Group
+from workers.train.group import TrainingProcess
 
 _LOOK_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
@@ -119,7 +119,7 @@ def _compute_part(rank: int, task: _Task, told: Any) -> None:
     torch.set_num_threads(task.threads)
     for library in ("GLOO", "NCCL"):
         os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")  # they talk to each other alone
-    group = Group(rank, task.size)
+    group = TrainingProcess(rank, task.size)
     try:
         computed = _joined(rank, task, group, told.put if group.leads else say_nothing)
     except Exception as error:
@@ -131,7 +131,7 @@ def _compute_part(rank: int, task: _Task, told: Any) -> None:
     told.join_thread()
 
 
-def _joined(rank: int, task: _Task, group: Group, report: Report) -> Computed:
+def _joined(rank: int, task: _Task, group: TrainingProcess, report: Report) -> Computed:
     on_gpu = task.room["device"] == "cuda"
     device = torch.device("cuda", rank) if on_gpu else torch.device("cpu")
     if on_gpu:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 
 from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
-from workers.artifacts.results import FlagsOutcome
+from workers.artifacts.outcomes import FlagsOutcome
 from workers.attacks.engine import Memory
 from workers.component_registry import Component
 from workers.data.loading import Dataset, source
@@ -30,7 +30,7 @@ from workers.spec.fields import ExampleOrder
 from workers.spec.job import EvaluationSpec, Job
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint
-from workers.train.group import ALONE, Group
+from workers.train.group import ALONE, TrainingProcess
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Room:
     device: torch.device
     save_seconds: float = SAVE_SECONDS
     examples_per_pass: int | None = None
-    group: Group = ALONE
+    group: TrainingProcess = ALONE
 
     def seed(self, purpose: str) -> int:
         return derive_seed(self.job.seed_key, purpose)

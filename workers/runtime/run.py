@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from workers.artifacts.artifacts import Artifacts, JobFolder
-from workers.artifacts.results import Result
+from workers.artifacts.outcomes import Result
 from workers.data.loading.remote import DataRoot
 from workers.errors import ArtifactError, JobError, ShortOfMemoryError, SupersededError, UserError, describe
 from workers.measure.resumable_loop import SAVE_SECONDS, ProgressFile

@@ -9,8 +9,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from workers.artifacts.artifacts import KEPT_FILE
+from workers.artifacts.outcomes import CraftOutcome, DiagnosisOutcome, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.artifacts.per_example import PerExample, Spent, packed_numbers
-from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import UserError
 from workers.measure.cascade import among_all, numbers_among_all, worst_attack, worst_numbers

@@ -4,7 +4,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from workers.artifacts.artifacts import MODEL_FILE, Artifacts
-from workers.artifacts.results import TrainOutcome
+from workers.artifacts.outcomes import TrainOutcome
 from workers.data.loading import source
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo

@@ -7,7 +7,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from workers.artifacts.artifacts import MODEL_FILE
-from workers.artifacts.results import EpochRecord, TrainOutcome
+from workers.artifacts.outcomes import EpochRecord, TrainOutcome
 from workers.errors import UserError
 from workers.facts import DatasetInfo
 from workers.measure.evaluate import require_logits_before_training

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from workers.artifacts.results import EpochRecord
+from workers.artifacts.outcomes import EpochRecord
 
 
 class BestWeights:

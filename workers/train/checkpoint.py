@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from workers.artifacts.artifacts import CHECKPOINT, JobFolder
-from workers.artifacts.results import EpochRecord
+from workers.artifacts.outcomes import EpochRecord
 from workers.errors import StorageError
 from workers.train.best_weights import BestWeights
 from workers.train.weight_average import WeightAverage

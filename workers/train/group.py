@@ -17,12 +17,12 @@ from torch import distributed as dist
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from workers.errors import JobError
-from workers.layers.recompute import NetworkPart
+from workers.layers.activation_checkpointing import NetworkPart
 from workers.models.network import Network
 
 
 @dataclass(frozen=True)
-class Group:
+class TrainingProcess:
     """Process `rank` of `size`. One alone, the default, leaves everything as it is; several have initialised `torch.distributed`."""
 
     rank: int = 0
@@ -80,10 +80,10 @@ class Group:
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
 
-ALONE = Group()
+ALONE = TrainingProcess()
 
 
-def _divided(network: Network, group: Group, inputs: Tensor) -> Tensor:
+def _divided(network: Network, group: TrainingProcess, inputs: Tensor) -> Tensor:
     count = len(inputs)
     if count < group.size:
         alone: Tensor = network(inputs)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from workers.artifacts.results import EpochRecord
+from workers.artifacts.outcomes import EpochRecord
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import JobError
 from workers.models.network import Network
@@ -22,7 +22,7 @@ from workers.train.augment import augmented
 from workers.train.best_weights import BestWeights
 from workers.train.checkpoint import Checkpoint, TrainingState
 from workers.train.gradient_alignment import misalignment
-from workers.train.group import ALONE, Group
+from workers.train.group import ALONE, TrainingProcess
 from workers.train.mixing import mixed
 from workers.train.optimizer import build_optimizer, learning_rate
 from workers.train.safe_convolutions import safe_convolutions
@@ -46,7 +46,7 @@ def train(  # noqa: PLR0913 (each is another part of a training)
     validation: DeviceSplit | None = None,
     best: BestWeights | None = None,
     extra: "Extra | None" = None,
-    group: Group = ALONE,
+    group: TrainingProcess = ALONE,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
 
@@ -145,7 +145,7 @@ class _Trainer:
     optimizer: torch.optim.Optimizer
     average: WeightAverage
     extra: Extra | None = None
-    group: Group = ALONE
+    group: TrainingProcess = ALONE
 
     def epoch(self, epoch: int) -> EpochRecord:
         # Sums stay on the device: one synchronisation an epoch, not one a step.

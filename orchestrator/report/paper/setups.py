@@ -16,7 +16,7 @@ PAPER_WIDTHS = {"resnet18": 64, "soundnet5": 16}
 TEST_EXAMPLES = {"cifar10": 10_000}
 """All there are, where that is one number: the lists of Speech Commands' subsets differ."""
 
-Rank = tuple[str, float]
+RankChoice = tuple[str, float]
 """The kind and the fraction."""
 
 
@@ -31,7 +31,7 @@ class Setup:
     seed: int | None
     n_examples: int
     batch_size: int
-    rank: Rank | None
+    rank: RankChoice | None
     sketch: tuple[str, bool] | None
 
     @classmethod

@@ -11,22 +11,22 @@ from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, drawn, faded, or
 from orchestrator.report.study.candidates import Candidate, Field
 from orchestrator.report.study.effects import (
     RESAMPLES,
+    Floats,
     Importance,
     Level,
     StudiedAxis,
-    Values,
     axes_of,
     dependence,
     importances,
     is_balanced,
 )
-from orchestrator.report.study.pictures import BEST, points, shown, unit
+from orchestrator.report.study.objective_pictures import BEST, points, shown, unit
 
 _IMPORTANCE, _OF_BEST = "importance %", "of the best %"
 _PARTS = 4
 
 
-def values_of(field: Field, place: int) -> Values:
+def values_of(field: Field, place: int) -> Floats:
     """Return an objective of every candidate, as people see it."""
     return np.array([shown(field.objectives[place], one.figures[place])[0] for one in field.candidates])
 
@@ -196,7 +196,7 @@ def parallel(field: Field, standing: Sequence[str]) -> list[Picture]:
     return [Picture(title="All models at once", drawing=drawing, table=points(field, standing), caption=caption)]
 
 
-def _lines(heights: Values, models: Sequence[int], texts: Sequence[str], colour: str, values: Values) -> dict[str, Any]:
+def _lines(heights: Floats, models: Sequence[int], texts: Sequence[str], colour: str, values: Floats) -> dict[str, Any]:
     """Lines of these models as one trace, each ended by a gap."""
     count = heights.shape[1]
     ends = [f"{values[models].min():.4g}", f"{values[models].max():.4g}"]
@@ -213,10 +213,10 @@ def _lines(heights: Values, models: Sequence[int], texts: Sequence[str], colour:
     }
 
 
-def _place(values: Values) -> Values:
+def _place(values: Floats) -> Floats:
     """Return the values between 0, the least, and 1."""
     reach = np.ptp(values)
-    found: Values = (values - values.min()) / reach if reach else np.full(len(values), 0.5)
+    found: Floats = (values - values.min()) / reach if reach else np.full(len(values), 0.5)
     return found
 
 
@@ -224,5 +224,5 @@ def _ticks(axis: StudiedAxis) -> dict[str, float]:
     return {label: float(_place(axis.scaled)[models].mean()) for label, models in axis.levels.items()}
 
 
-def _ends(values: Values) -> dict[str, float]:
+def _ends(values: Floats) -> dict[str, float]:
     return {f"{values[place]:.4g}": float(_place(values)[place]) for place in (int(values.argmin()), int(values.argmax()))}

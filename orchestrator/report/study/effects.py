@@ -14,10 +14,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import BaseImportanceEvaluator, FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from sklearn.ensemble import RandomForestRegressor
 
-from orchestrator.axes import in_words
 from orchestrator.report.study.candidates import Candidate
 from orchestrator.statistics.seed_share import SeedShare, seed_share
 from orchestrator.tables.table import Cell
+from orchestrator.varying_axes import in_words
 
 RESAMPLES = 20
 SEED = "seed"
@@ -28,7 +28,7 @@ _FEWEST_FOR_BEST = 20
 _BEST = 0.25
 _ORDER = 10
 _TREES, _FEWER_TREES = 64, 8
-Values = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class StudiedAxis:
         return self.is_numeric and self.numbers.min() > 0 and bool(self.numbers.max() >= _ORDER * self.numbers.min())
 
     @cached_property
-    def numbers(self) -> Values:
+    def numbers(self) -> Floats:
         """The values; of what is no number, its place among the words."""
         known = sorted({in_words(value) for value in self.values})
         return np.array([value if self.is_numeric else known.index(in_words(value)) for value in self.values], dtype=np.float64)
 
     @cached_property
-    def scaled(self) -> Values:
+    def scaled(self) -> Floats:
         """The numbers on a linear or a logarithmic scale."""
         return np.log10(self.numbers) if self.is_logarithmic else self.numbers
 
@@ -101,7 +101,7 @@ class Importance:
     of_best: float | None
 
 
-def importances(axes: Sequence[StudiedAxis], values: Values, *, maximize: bool) -> list[Importance]:
+def importances(axes: Sequence[StudiedAxis], values: Floats, *, maximize: bool) -> list[Importance]:
     """Return the importance of each axis, the greatest first: functional ANOVA (Hutter et al., 2014) and PED-ANOVA (Watanabe et al., 2023).
 
     Raises:
@@ -137,7 +137,7 @@ def importances(axes: Sequence[StudiedAxis], values: Values, *, maximize: bool) 
     return sorted(found, key=lambda one: -one.share)
 
 
-def _of_best(axes: Sequence[StudiedAxis], values: Values, models: NDArray[np.int64], *, maximize: bool) -> Mapping[str, float]:
+def _of_best(axes: Sequence[StudiedAxis], values: Floats, models: NDArray[np.int64], *, maximize: bool) -> Mapping[str, float]:
     if len(models) < _FEWEST_FOR_BEST:
         return {}
     found = _shares(PedAnovaImportanceEvaluator(target_quantile=_BEST), axes, values, models, maximize=maximize)
@@ -146,7 +146,7 @@ def _of_best(axes: Sequence[StudiedAxis], values: Values, models: NDArray[np.int
 
 
 def _shares(
-    evaluator: BaseImportanceEvaluator, axes: Sequence[StudiedAxis], values: Values, models: NDArray[np.int64], *, maximize: bool
+    evaluator: BaseImportanceEvaluator, axes: Sequence[StudiedAxis], values: Floats, models: NDArray[np.int64], *, maximize: bool
 ) -> Mapping[str, float]:
     """Return what Optuna's evaluator says of a study, in memory, of these models."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -181,7 +181,7 @@ def is_balanced(axes: Sequence[StudiedAxis]) -> bool:
     return len(times) == prod(len(set(axis.values)) for axis in axes) and len(set(times.values())) == 1
 
 
-def dependence(axes: Sequence[StudiedAxis], place: int, values: Values) -> list[Level]:
+def dependence(axes: Sequence[StudiedAxis], place: int, values: Floats) -> list[Level]:
     """Return the partial dependence of the objective on an axis (Friedman, 2001): of a whole grid it is the mean over the models of each
     value; otherwise a random forest's prediction at each value, for all models, so that what varies along with the axis does not count."""
     axis = axes[place]
@@ -197,14 +197,14 @@ def dependence(axes: Sequence[StudiedAxis], place: int, values: Values) -> list[
     ]
 
 
-def _predicted(forest: RandomForestRegressor, settings: Values, place: int, models: Sequence[int]) -> Values:
+def _predicted(forest: RandomForestRegressor, settings: Floats, place: int, models: Sequence[int]) -> Floats:
     there = settings.copy()
     there[:, place] = np.median(settings[models, place])
-    found: Values = forest.predict(there)
+    found: Floats = forest.predict(there)
     return found
 
 
-def seed_luck(models: Sequence[Candidate], values: Values) -> SeedShare | None:
+def seed_luck(models: Sequence[Candidate], values: Floats) -> SeedShare | None:
     """Return what training seeds explain of the objective; None where no two models differ in their seed alone."""
     groups: dict[Hashable, list[float]] = {}
     for model, value in zip(models, values.tolist(), strict=True):

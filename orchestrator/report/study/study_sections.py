@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from orchestrator.figures.picture import Record
-from orchestrator.report.study import effect_pictures, pictures
+from orchestrator.report.study import effect_pictures, objective_pictures
 from orchestrator.report.study.candidates import Candidate, Field
 from orchestrator.report.study.effects import Importance, seed_luck
-from orchestrator.report.study.pictures import settings_of, shown, unit
+from orchestrator.report.study.objective_pictures import settings_of, shown, unit
 from orchestrator.report.study.read_study import StudyRecord
 from orchestrator.report.sweep_page.sections import PageSection
 from orchestrator.statistics.seed_share import SeedShare
@@ -17,16 +17,16 @@ Importances = Sequence[Sequence[Importance] | str]
 def sections_of(
     field: Field, kept: Sequence[Candidate], best: Sequence[Candidate], important: Importances, *, is_search: bool
 ) -> list[PageSection]:
-    standing = pictures.standings(field, kept, best)
+    standing = objective_pictures.standings(field, kept, best)
     fill = "To fill this: a complete trial; this search has none yet." if is_search else "To fill this: a finished evaluation of a model."
     there = bool(field.candidates)
-    fronts, histories = pictures.fronts(field, standing), pictures.histories(field, standing) if is_search else []
+    fronts, histories = objective_pictures.fronts(field, standing), objective_pictures.histories(field, standing) if is_search else []
     weighed = [
         effect_pictures.importance(unit(name), found)
         for name, found in zip(field.objectives, important, strict=True)
         if not isinstance(found, str)
     ]
-    along, slices = effect_pictures.effects(field, kept), pictures.slices(field, standing)
+    along, slices = effect_pictures.effects(field, kept), objective_pictures.slices(field, standing)
     of_each = {name: [*along.get(name, []), *slices[name]] for name in slices}
     at_once = effect_pictures.parallel(field, standing) if there else []
     best_first = fronts or histories or (next(iter(slices.values()), []))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from orchestrator.figures.paper import ImageForm, PaperStyle
 from orchestrator.names import slug
 from orchestrator.paths import write_atomically
-from orchestrator.report.study.best import BestOptions, admitted, number_of, read_field
 from orchestrator.report.study.candidates import Candidate, Field, front
+from orchestrator.report.study.choose_best import BestOptions, admitted, number_of, read_field
 from orchestrator.report.study.read_study import StudyRecord
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
 
         find_browser()
     from orchestrator.report.study.effect_pictures import importances_of
-    from orchestrator.report.study.pictures import standings, unit
+    from orchestrator.report.study.objective_pictures import standings, unit
     from orchestrator.report.study.study_sections import luck, models_table, sections_of, trials_table
     from orchestrator.report.sweep_page.page import packed_table, page_html, section_bodies
     from orchestrator.report.sweep_page.payload import table_of_records
@@ -66,7 +66,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     write_atomically(output, page_html("study", options.sweep, summary=lines, bodies=[*bodies[:1], listed, *bodies[1:]]).encode())
     if options.figures is None:
         return [output], "\n".join(lines)
-    from orchestrator.report.sweep_page.images import write_images  # here: only images need what drives a browser
+    from orchestrator.report.sweep_page.figure_files import write_images  # here: only images need what drives a browser
 
     return [output, *write_images(sections, options.figures, form=options.image, style=options.style)], "\n".join(lines)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
-from orchestrator.axes import Axes, in_words, settings_of
 from orchestrator.figures import Picture, accuracy_curves
 from orchestrator.own_settings import hashable, sortable
 from orchestrator.statistics.separation import separation
 from orchestrator.store import ResultRow
+from orchestrator.varying_axes import Axes, in_words, settings_of
 
 _WORST, _ANY = "worst_case", "any"
 _NEVER_MATTERS = ("seed", "sweep")

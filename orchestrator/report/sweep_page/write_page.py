@@ -52,7 +52,7 @@ def report_sweep(options: ReportOptions) -> list[Path]:
         write_atomically(output, render_page(evidence, found).encode())
     if options.figures is None:
         return [output]
-    from orchestrator.report.sweep_page.images import write_images
+    from orchestrator.report.sweep_page.figure_files import write_images
 
     only = [FIGURES[name] for name in options.only]
     return [output, *write_images(found, options.figures, form=options.image, style=options.style, only=only)]

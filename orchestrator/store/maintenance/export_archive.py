@@ -25,7 +25,7 @@ from orchestrator.store.maintenance.archive_format import (
     as_texts,
     sha256_of,
 )
-from orchestrator.store.maintenance.references import keys_of, owner, referring
+from orchestrator.store.maintenance.held_rows import keys_of, owner, referring
 from orchestrator.store.migrations import REVISIONS
 from orchestrator.store.schema.base import Base, utc_now
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord, TestLookRecord

@@ -27,9 +27,9 @@ from sqlalchemy import (
 
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps, refuse_driven
+from orchestrator.store.maintenance.held_rows import descendants_of, keys_of, owner, referring
 from orchestrator.store.maintenance.owners import owners_of
-from orchestrator.store.maintenance.references import descendants_of, keys_of, owner, referring
-from orchestrator.store.maintenance.studies import count_trials, drop_studies, studies_of
+from orchestrator.store.maintenance.stored_studies import count_trials, drop_studies, studies_of
 from orchestrator.store.reading.result_rows import adopted_weights
 from orchestrator.store.reading.study_trials import spare_states
 from orchestrator.store.schema.base import Base, table_of
@@ -42,7 +42,7 @@ Keys = Sequence[str] | Sequence[int]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RemovalRequest:
     """Items to remove: sweeps by name, with the jobs that no other sweep holds and what was made from them; attempts that failed or were
     interrupted, except those of jobs that are failed now; `orphans`: jobs and studies in no sweep, environments of no result,
     artifacts and copies of adopted weights of no job; `rung_states`: checkpoints that rungs have kept, and that no training will resume
@@ -64,7 +64,7 @@ class PruneResult:
 
 
 def prune(
-    store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), force: bool = False, really: bool
+    store: Store, artifacts: Artifacts, wanted: RemovalRequest, *, kept: frozenset[str] = frozenset(), force: bool = False, really: bool
 ) -> list[PruneResult]:
     """List what would be removed or, `really`, remove it: the rows in one transaction, then the artifacts.
 
@@ -133,7 +133,7 @@ class _Going:
     studies: Sequence[str]
 
     @classmethod
-    def find(cls, connection: Connection, wanted: Wanted) -> "_Going":
+    def find(cls, connection: Connection, wanted: RemovalRequest) -> "_Going":
         sweeps = [_idle(connection, name) for name in wanted.sweeps]
         jobs = _jobs(sweeps, orphans=wanted.orphans)
         attempts = _failed_attempts(jobs, living_sweeps(connection)) if wanted.failed_attempts else select(AttemptRecord.id).where(false())

@@ -16,7 +16,7 @@ from orchestrator.store.schema.base import UtcDateTime
 from orchestrator.store.schema.sweep_tables import LookReason
 from orchestrator.verdict import Verdict
 from orchestrator.verdict.attack_comparison import VerdictCheck
-from workers.artifacts.results import EpochRecord
+from workers.artifacts.outcomes import EpochRecord
 from workers.errors import UserError
 from workers.spec import fields
 from workers.spec.diagnosis import ProbeKnowledge

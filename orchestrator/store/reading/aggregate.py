@@ -13,10 +13,10 @@ from orchestrator.statistics.confidence_sequence import sequence_interval, units
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, intervals_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors_of_each
 from orchestrator.store.reading.counterparts import source_in_words
-from orchestrator.store.reading.measured import EVALUATION, KNOWLEDGES, SPENT, WORST_CASE, Group, Measurement, Setting
+from orchestrator.store.reading.measured import EVALUATION, KNOWLEDGES, SPENT, WORST_CASE, Measurement, MeasurementGroup, Setting
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from orchestrator.store.reading.worst_cases import ensembles, worst_by_seed
-from workers.artifacts.results import unpack_each
+from workers.artifacts.outcomes import unpack_each
 
 _UNKNOWN = (None, None, None)
 _UNCERTAIN = Spread()
@@ -80,7 +80,9 @@ def result_table(
     return [row for _, row in ordered]
 
 
-def _grouped(measurements: Iterable[Measurement], pools: Mapping[str, str], *, per_repeat: bool) -> dict[Group, list[Measurement]]:
+def _grouped(
+    measurements: Iterable[Measurement], pools: Mapping[str, str], *, per_repeat: bool
+) -> dict[MeasurementGroup, list[Measurement]]:
     groups = defaultdict(list)
     for item in measurements:
         groups[item.sweep, pools[item.model_key], _pooled(item.setting, pools), item.repeat if per_repeat else None].append(item)
@@ -93,7 +95,7 @@ def _pooled(setting: Setting, pools: Mapping[str, str]) -> Setting:
     return setting if source is None or source not in pools else replace(setting, source_key=pools[source])
 
 
-def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
+def _clean_group(group: MeasurementGroup, model: Mapping[str, Any]) -> MeasurementGroup:
     """Return the group with the clean accuracy for an attack: in the same repeat, or the only one of a model without randomness."""
     sweep, model_key, setting, repeat = group
     if repeat is not None and not model["randomised"]:
@@ -103,13 +105,13 @@ def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
 
 
 def _found(
-    groups: Mapping[Group, Sequence[Measurement]],
+    groups: Mapping[MeasurementGroup, Sequence[Measurement]],
     models: Mapping[str, Mapping[str, Any]],
     *,
-    scores: Mapping[Group, Sequence[Correct] | None] | None = None,
-) -> dict[Group, _Found]:
+    scores: Mapping[MeasurementGroup, Sequence[Correct] | None] | None = None,
+) -> dict[MeasurementGroup, _Found]:
     """Return what each group comes to: by the `scores` of its models where there are any (nothing for None), or else by its flags."""
-    found: dict[Group, _Found] = {}
+    found: dict[MeasurementGroup, _Found] = {}
     for portion in _portions(groups):
         of_groups = {group: _by_seed(groups[group]) if scores is None else scores[group] for group in portion}
         known = {group: by_seed for group, by_seed in of_groups.items() if by_seed is not None}
@@ -133,9 +135,9 @@ def _anytime(by_seed: Sequence[Correct], setting: Setting, *, randomised: bool) 
     return sequence_interval(values)
 
 
-def _portions(groups: Mapping[Group, Sequence[Measurement]]) -> Iterator[list[Group]]:
+def _portions(groups: Mapping[MeasurementGroup, Sequence[Measurement]]) -> Iterator[list[MeasurementGroup]]:
     """Yield the groups in parts whose flags, unpacked, take little memory."""
-    portion: list[Group] = []
+    portion: list[MeasurementGroup] = []
     flags = 0
     for group, items in groups.items():
         size = len(items) * group[2].n_examples * group[2].draws
@@ -181,7 +183,7 @@ def _spent(items: Sequence[Measurement]) -> dict[str, Any]:
 
 
 def _row(
-    group: Group,
+    group: MeasurementGroup,
     items: Sequence[Measurement],
     model: Mapping[str, Any],
     clean: _Found,

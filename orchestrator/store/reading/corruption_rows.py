@@ -18,11 +18,11 @@ from orchestrator.store.reading.measurements import described_models
 from orchestrator.store.reading.values import CorruptionRow, ResultRow
 from orchestrator.store.schema.result_tables import CorruptionResultRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import SweepJobRecord, SweepRecord
-from workers.artifacts.results import unpack_flags
+from workers.artifacts.outcomes import unpack_flags
 
 _CELL = ("corruption", "severity", "seed", "n_examples", "batch_size", "draws", "example_order")
 _RENAMED = {"seed": "corruption_seed", "batch_size": "evaluation_batch_size"}
-Measured = tuple[str, str, int, str]
+CorruptedMeasurement = tuple[str, str, int, str]
 """A sweep, a model, and of how many examples in which order."""
 
 
@@ -71,30 +71,32 @@ def _order(row: CorruptionRow) -> tuple[Any, ...]:
     return (*model, row.corruption, row.severity, row.n_examples, row.corruption_seed, row.job_keys)
 
 
-def corruption_means(connection: Connection, sweep: int | None, *, every_space: bool) -> dict[Measured, float]:
+def corruption_means(connection: Connection, sweep: int | None, *, every_space: bool) -> dict[CorruptedMeasurement, float]:
     """Return the mean accuracy of each model over its corruptions, of each the mean over its severities."""
     record = CorruptionResultRecord
     accuracy = func.avg(cast(record.n_correct, Float) / (record.n_examples * record.draws))
     group = SweepRecord.name, record.model_key, record.n_examples, record.example_order, record.corruption, record.severity
     statement = of_sweep(select(*group, accuracy).select_from(record), record.job_key, sweep, every_space=every_space)
     statement = statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id).group_by(*group)
-    found: defaultdict[Measured, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    found: defaultdict[CorruptedMeasurement, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for name, model, examples, order, corruption, _, mean in connection.execute(statement):
         found[name, model, examples, order][corruption].append(float(mean))
     return {measured: fmean(map(fmean, kinds.values())) for measured, kinds in found.items()}
 
 
-def with_corruptions(rows: Iterable[ResultRow], means: Mapping[Measured, float], pools: Mapping[str, str] | None) -> list[ResultRow]:
+def with_corruptions(
+    rows: Iterable[ResultRow], means: Mapping[CorruptedMeasurement, float], pools: Mapping[str, str] | None
+) -> list[ResultRow]:
     """Return result rows with the mean accuracy under corruptions of their models, those that `pools` has together averaged."""
     if not means:
         return list(rows)
-    pooled: defaultdict[Measured, list[float]] = defaultdict(list)
+    pooled: defaultdict[CorruptedMeasurement, list[float]] = defaultdict(list)
     for (sweep, model, examples, order), mean in means.items():
         pooled[sweep, (pools or {}).get(model, model), examples, order].append(mean)
     averages = {measured: fmean(found) for measured, found in pooled.items()}
     return [replace(row, corruption_accuracy=averages.get(_measured(row))) if row.split == "test" else row for row in rows]
 
 
-def _measured(row: ResultRow) -> Measured:
+def _measured(row: ResultRow) -> CorruptedMeasurement:
     """Key by which a row's corruptions are found; only test examples are corrupted."""
     return row.sweep, row.model_key, row.n_examples, row.example_order

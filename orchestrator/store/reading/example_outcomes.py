@@ -9,8 +9,8 @@ from sqlalchemy import null, select, union_all
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
+from workers.artifacts.outcomes import unpack_flags
 from workers.artifacts.per_example import ExampleNumbers, unpacked_classes, unpacked_numbers
-from workers.artifacts.results import unpack_flags
 from workers.errors import UserError
 
 

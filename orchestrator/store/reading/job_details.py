@@ -32,7 +32,7 @@ from orchestrator.store.schema.result_tables import (
 )
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.verdict import checks_of, reasons
-from workers.artifacts.results import unpack_flags
+from workers.artifacts.outcomes import unpack_flags
 from workers.errors import UserError
 from workers.spec.fields import CRAFTED, Stage
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.statistics.shared_luck import SharedDraws
-from workers.artifacts.results import unpack_flags
+from workers.artifacts.outcomes import unpack_flags
 from workers.spec.fields import CRAFTED
 
 Own = tuple[tuple[str, Any], ...]
@@ -84,7 +84,7 @@ SPENT = ("forward_passes", "backward_passes", "queries")
 WORST_CASE, ANY = "worst_case", "any"
 """The attack and the knowledge of a row over several attacks, and over attacks of more than one knowledge."""
 
-Group = tuple[str, str, Setting, int | None]
+MeasurementGroup = tuple[str, str, Setting, int | None]
 """A sweep, a model (or a pool of them), a setting and a repeat (None: all)."""
 EVALUATION = ("n_examples", "evaluation_batch_size", "draws", "split", "example_order")
 """The fields of a setting that say on what, and how often, it was measured."""

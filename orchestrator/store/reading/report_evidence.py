@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
-from orchestrator.axes import Axes
 from orchestrator.own_settings import sortable
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.varying_settings import model_settings
@@ -26,7 +25,8 @@ from orchestrator.store.schema.result_tables import (
     TrainedModelRecord,
 )
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from workers.artifacts.results import unpack_flags
+from orchestrator.varying_axes import Axes
+from workers.artifacts.outcomes import unpack_flags
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

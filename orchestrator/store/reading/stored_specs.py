@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.axes import plain
+from orchestrator.varying_axes import plain
 from workers.spec.component import STORED
 from workers.spec.job import JobSpec, components_of
 

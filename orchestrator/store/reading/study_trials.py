@@ -24,7 +24,7 @@ from orchestrator.store.schema.result_tables import (
 )
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import unpack_flags
+from workers.artifacts.outcomes import unpack_flags
 from workers.spec.job import Earlier, Job
 from workers.spec.keys import KEY_VERSION
 

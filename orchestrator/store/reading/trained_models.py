@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, Double, cast, func, select
 
 from orchestrator import hints
-from orchestrator.axes import column_names
 from orchestrator.own_settings import value_of
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
@@ -18,6 +17,7 @@ from orchestrator.store.reading.measurements import trainings_of
 from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.result_tables import CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
+from orchestrator.varying_axes import column_names
 from workers.errors import UserError
 from workers.spec.keys import KEY_VERSION
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from orchestrator.statistics.intervals import Correct
 from orchestrator.statistics.worst_case import Scores, ordered_scores, worst_case
-from orchestrator.store.reading.measured import ANY, EVALUATION, KNOWLEDGES, WORST_CASE, Group, Measurement, Setting
+from orchestrator.store.reading.measured import ANY, EVALUATION, KNOWLEDGES, WORST_CASE, Measurement, MeasurementGroup, Setting
 
 _SAME_EPSILON = 1e-9
 
@@ -24,15 +24,15 @@ class Ensemble(NamedTuple):
 
 
 def ensembles(
-    groups: Mapping[Group, Sequence[Measurement]], probes: Iterable[Measurement], pools: Mapping[str, str]
-) -> dict[Group, Ensemble]:
+    groups: Mapping[MeasurementGroup, Sequence[Measurement]], probes: Iterable[Measurement], pools: Mapping[str, str]
+) -> dict[MeasurementGroup, Ensemble]:
     """Group the measurements of all attacks on the same examples in the same ball by knowledge, and over any if there are several.
 
     Attacks of a diagnosis join those of their knowledge, and those of any, where a model has attacks in the same ball on examples in the
     diagnosis's order, which is the balanced one of the test split.
     """
-    found: defaultdict[Group, list[Measurement]] = defaultdict(list)
-    knowledges: defaultdict[Group, set[str]] = defaultdict(set)
+    found: defaultdict[MeasurementGroup, list[Measurement]] = defaultdict(list)
+    knowledges: defaultdict[MeasurementGroup, set[str]] = defaultdict(set)
     for (sweep, model_key, setting, repeat), items in groups.items():
         evaluation = {name: getattr(setting, name) for name in ("norm", "epsilon", *EVALUATION)}
         every = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=ANY, **evaluation), repeat)
@@ -46,7 +46,9 @@ def ensembles(
     return {group: Ensemble(items, joining[group]) for group, items in found.items() if len(knowledges.get(group, ())) != 1}
 
 
-def _joining(groups: Iterable[Group], probes: Iterable[Measurement], pools: Mapping[str, str]) -> dict[Group, list[Measurement]]:
+def _joining(
+    groups: Iterable[MeasurementGroup], probes: Iterable[Measurement], pools: Mapping[str, str]
+) -> dict[MeasurementGroup, list[Measurement]]:
     by_model: defaultdict[tuple[str, str], list[Measurement]] = defaultdict(list)
     for probe in probes:
         if probe.model_key in pools:
@@ -60,7 +62,9 @@ def _joins(probe: Setting, ensemble: Setting) -> bool:
     return same_ball and same_order and ensemble.knowledge in (probe.knowledge, ANY)
 
 
-def worst_by_seed(groups: Mapping[Group, Ensemble], models: Mapping[str, Mapping[str, Any]]) -> dict[Group, list[Correct] | None]:
+def worst_by_seed(
+    groups: Mapping[MeasurementGroup, Ensemble], models: Mapping[str, Mapping[str, Any]]
+) -> dict[MeasurementGroup, list[Correct] | None]:
     """Return the scores of each of a group's models under its worst attacks, by repeats and draws; None where one was evaluated too
     rarely. No knowledge alone leaves fewer right than all of them together."""
     found = {group: _worst_cases(ensemble, randomised=models[group[1]]["randomised"]) for group, ensemble in groups.items()}
@@ -91,7 +95,7 @@ def _worst_cases(ensemble: Ensemble, *, randomised: bool) -> _Scored:
     return {key: None if scores is None else (scores, len(by_model[key]) + len(more[key])) for key, scores in found.items()}
 
 
-def _put_in_order(found: dict[Group, _Scored], every: Group) -> None:
+def _put_in_order(found: dict[MeasurementGroup, _Scored], every: MeasurementGroup) -> None:
     """Replace the scores of all knowledges together, model by model, and of those alone that are below them by luck."""
     sweep, pool, setting, repeat = every
     alone = {word: found.get((sweep, pool, replace(setting, knowledge=word), repeat), {}) for word in KNOWLEDGES if word != ANY}

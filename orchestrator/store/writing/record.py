@@ -25,7 +25,7 @@ from orchestrator.store.schema.sweep_tables import (
 )
 from orchestrator.store.writing.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases, unjudged_models
-from workers.artifacts.results import Result
+from workers.artifacts.outcomes import Result
 from workers.spec.fields import spelled
 from workers.spec.job import Job
 

@@ -17,8 +17,7 @@ from orchestrator.store.schema.result_tables import (
     SurfaceRecord,
     TrainedModelRecord,
 )
-from workers.artifacts.per_example import as_bytes
-from workers.artifacts.results import (
+from workers.artifacts.outcomes import (
     CraftOutcome,
     DiagnosisOutcome,
     Environment,
@@ -28,14 +27,15 @@ from workers.artifacts.results import (
     SurfaceOutcome,
     TrainOutcome,
 )
+from workers.artifacts.per_example import as_bytes
 from workers.facts import DatasetInfo
 from workers.registry import DATASETS
 from workers.spec.attack import AttackSettings
+from workers.spec.autoattack_parts import AFTER
 from workers.spec.component import NO_EXTRA
 from workers.spec.fields import spelled
 from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
 from workers.spec.keys import KEY_VERSION
-from workers.spec.suite import AFTER
 
 Row = dict[str, Any]
 _MODEL_COLUMNS = frozenset(column.name for column in TrainedModelRecord.__table__.columns)

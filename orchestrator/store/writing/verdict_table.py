@@ -21,8 +21,8 @@ from orchestrator.store.schema.result_tables import AttackResultRecord, Diagnosi
 from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
 from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
-from workers.artifacts.results import unpack_flags
-from workers.spec.suite import AFTER
+from workers.artifacts.outcomes import unpack_flags
+from workers.spec.autoattack_parts import AFTER
 
 _ATTACK = (
     "attack",

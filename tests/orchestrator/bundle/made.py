@@ -16,7 +16,7 @@ from orchestrator.bundle.archive import archived, read_archive
 from orchestrator.bundle.claim import clean_interval, robust_interval
 from orchestrator.bundle.contents import EXAMPLES, FORMAT_VERSION, MODEL, BundledAttack, Claim, Contents, Weights
 from tests.builders import ENVIRONMENT, attack_settings
-from workers.artifacts.results import FlagsOutcome
+from workers.artifacts.outcomes import FlagsOutcome
 from workers.facts import DatasetInfo
 from workers.models.network import build
 from workers.spec.component import STORED, DataSpec

@@ -13,14 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.api.results import Results, open_results, pivot
-from orchestrator.axes import Axes, settings_of
 from orchestrator.cli.main import app
+from orchestrator.names import JobNames
 from orchestrator.planning.expand import expand_space
 from orchestrator.store import Store, model_verdicts, open_store, result_rows
 from orchestrator.store.reading.report_evidence import training_runs
 from orchestrator.store.reading.varying_settings import sweep_models
 from orchestrator.tables.results_table import render_results
 from orchestrator.tables.verdicts_table import render_verdicts
+from orchestrator.varying_axes import Axes, in_words, settings_of
 from search_spaces.file.loader import LoadedSpace, parse_space
 from tests.stored import launch, record_sweep
 from workers.errors import UserError
@@ -260,3 +261,25 @@ def test_axes_are_what_varies_among_the_models_that_have_it() -> None:
     apart = Axes.of([dense, {**other, "training.learning_rate": 1e30}])
     assert apart.label(dense) == "model a, training.learning_rate 0.1"
     assert apart.label({**other, "training.learning_rate": 1e30}) == "model b, training.learning_rate 1e30"
+
+
+def test_a_model_of_a_recipe_is_named_by_what_tells_it_apart_not_by_all_that_the_recipe_sets() -> None:
+    space = """
+seed: [0, 1]
+data: {name: digits, train_examples: 64}
+model: {width: 2, tensorized: false}
+training: {recipe: [madry, trades, awp], epochs: 1, adversarial_steps: [5, 5]}
+attacks: [{attack: fgsm, epsilon: 8/255}]
+"""
+    jobs = jobs_of(space)
+    names, trained = JobNames(jobs), [job for job in jobs if job.stage == "pretrain"]
+    assert {names(job) for job in trained} == {
+        f"pretrain training.loss {loss}, weight_perturbation {perturbation}, seed {seed}"
+        for loss, perturbation in (("cross_entropy", 0), ("trades", 0), ("cross_entropy", 0.01))
+        for seed in (0, 1)
+    }
+    assert "training.weight_decay" in names.axes.titles, "in tables, every setting that varies has its column"
+
+
+def test_a_pair_of_equal_ends_is_one_value() -> None:
+    assert (in_words(["8/255", "8/255"]), in_words((2, 10)), in_words([3 / 7, 5 / 7])) == ("8/255", "[2, 10]", "[0.428571, 0.714286]")

@@ -106,7 +106,7 @@ def test_results_have_one_row_per_model_attack_knowledge_and_epsilon(launched: P
 
 def test_results_equal_the_artifacts(launched: Path) -> None:
     from workers.artifacts.artifacts import Artifacts
-    from workers.artifacts.results import FlagsOutcome
+    from workers.artifacts.outcomes import FlagsOutcome
 
     artifacts = Artifacts(launched / "sweeps" / "artifacts")
     flags = stored_flags(launched)

@@ -2,7 +2,7 @@ import numpy as np
 
 from orchestrator.dashboard.examples_page import ordered, right_shares
 from orchestrator.dashboard.waveforms import extremes, waveform_figure
-from orchestrator.examples.grid import Perturbed
+from orchestrator.examples.panels import Perturbed
 
 
 def test_a_drawn_waveform_keeps_its_peaks() -> None:

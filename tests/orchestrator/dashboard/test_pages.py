@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from orchestrator.dashboard import app
+from orchestrator.dashboard import streamlit_app
 from orchestrator.store import open_store, record_result, result_rows, start_attempt
 from orchestrator.tables.results_table import render_results
 from tests.builders import result_of, small_plan
@@ -134,7 +134,7 @@ def test_a_sweep_that_runs_says_what_runs_and_when_it_will_end(tmp_path: Path, m
 def test_a_store_that_is_gone_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROBUSTSWEEP_HOME", str(tmp_path))
     monkeypatch.delenv("ROBUSTSWEEP_STORE", raising=False)
-    page = AppTest.from_file(str(Path(app.__file__)), default_timeout=60)
+    page = AppTest.from_file(str(Path(streamlit_app.__file__)), default_timeout=60)
     page.run()
     assert [error.value for error in page.error] == ["This cannot be shown:"]
     assert "no such file" in page.code[0].value

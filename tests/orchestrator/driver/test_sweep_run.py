@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.console import clock
-from orchestrator.driver.progress import progress_line, seconds_left, show_progress
+from orchestrator.driver.progress_display import progress_line, seconds_left, show_progress
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.names import job_name
@@ -31,7 +31,7 @@ from tests.builders import (
 )
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.spec.job import Earlier, Job, TrainSpec
 
 JOBS = tuple(small_plan(repeats=2))

@@ -6,8 +6,8 @@ import wave
 import numpy as np
 from PIL import Image
 
-from orchestrator.examples.grid import Perturbed
-from orchestrator.examples.pictures import as_image, is_image, perturbation_range, png_bytes, sound_pixels
+from orchestrator.examples.example_pixels import as_image, is_image, perturbation_range, png_bytes, sound_pixels
+from orchestrator.examples.panels import Perturbed
 from orchestrator.examples.sounds import as_wav, loudness_of, snr_db
 from orchestrator.examples.stored import in_input_units
 from workers.data.loading.source import Split

@@ -2,7 +2,7 @@ import pytest
 from ray.tune import result as tune_keys
 
 from orchestrator.executors.attempt import Messages, record_message
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 
 RECORDS = [EpochRecord(epoch=1, loss=1.0, accuracy=0.5, learning_rate=0.1), BatchRecord(done=8, total=20, before=4)]
 

@@ -15,10 +15,10 @@ from tests.commands import environment
 _LOOK = """
 import json, os, psutil, signal, time
 from pathlib import Path
-from orchestrator.executors.ray_tune.executor import ray
+from orchestrator.executors.ray_tune.ray_executor import ray
 from orchestrator.executors.ray_tune.local_ray import local_ray_cluster
 from orchestrator.executors.ray_tune.cluster import _admits
-from orchestrator.executors.ray_tune.watch import local_loss
+from orchestrator.executors.ray_tune.ray_watch import local_loss
 before = dict(os.environ)
 stopped = []
 signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))

@@ -11,7 +11,7 @@ from rich.console import Console
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
 from orchestrator.executors.memory_retry import OutOfMemoryRetry, RetryLimits
-from orchestrator.executors.ray_tune.executor import RayExecutor
+from orchestrator.executors.ray_tune.ray_executor import RayExecutor
 from orchestrator.executors.ray_tune.trainable import run_job_trainable
 from orchestrator.launching.launch import LaunchOptions, MakeExecutor, launch
 from orchestrator.paths import Paths

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.executors.base import Resources
 from orchestrator.executors.gpus import gpus_here
-from orchestrator.executors.processes import executor
+from orchestrator.executors.processes import process_executor
 from orchestrator.launching import choose_executor
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import Paths
@@ -67,12 +67,12 @@ def test_gpus_are_counted_by_their_device_files(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize(("resources", "slots"), [(Resources(), 4), (Resources(3), 1), (Resources(8), 1), (Resources(workers=2), 2)])
 def test_as_many_jobs_run_at_once_as_there_are_cores(resources: Resources, slots: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor, "gpus_here", lambda: 0)
-    monkeypatch.setattr(executor.os, "sched_getaffinity", lambda _: range(4))
-    assert executor.process_slots(resources) == slots
-    monkeypatch.setattr(executor, "gpus_here", lambda: 1)
-    assert executor.process_slots(Resources()) == 1
-    assert executor.process_slots(Resources(gpus_per_train=0.25, gpus_per_attack=0.5)) == 2
+    monkeypatch.setattr(process_executor, "gpus_here", lambda: 0)
+    monkeypatch.setattr(process_executor.os, "sched_getaffinity", lambda _: range(4))
+    assert process_executor.process_slots(resources) == slots
+    monkeypatch.setattr(process_executor, "gpus_here", lambda: 1)
+    assert process_executor.process_slots(Resources()) == 1
+    assert process_executor.process_slots(Resources(gpus_per_train=0.25, gpus_per_attack=0.5)) == 2
 
 
 def test_a_driver_that_is_killed_leaves_no_process(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ TRIALS, PENDING, LONG_AGO = 12, 3, 6
 # A dozen trials on one CPU, three of them waiting at any time, of which those that ended are forgotten at once.
 _RUN = f"""
 import gc, json, os, sys, types, weakref
-from orchestrator.executors.ray_tune.executor import _StartCallback, tune, RunConfig, TuneConfig, Tuner
+from orchestrator.executors.ray_tune.ray_executor import _StartCallback, tune, RunConfig, TuneConfig, Tuner
 from orchestrator.executors.ray_tune.local_ray import local_ray_cluster
 from orchestrator.executors.ray_tune.ray_internals import forget_trials, without_process
 from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrials

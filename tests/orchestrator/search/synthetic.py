@@ -20,7 +20,7 @@ from search_spaces import Space, parse_space
 from tests.builders import flags_result, result_of
 from tests.stored import begin_driving
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import Result
+from workers.artifacts.outcomes import Result
 from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
 
 EXAMPLES = 40

@@ -21,7 +21,7 @@ from orchestrator.search.open_search import open_search
 from orchestrator.search.optuna_storage import study_storage
 from orchestrator.store import finished_keys, open_store, record_result, sweep_names, sweep_status
 from orchestrator.store.leases.leases import LeaseLost
-from orchestrator.store.maintenance.prune import Wanted, prune
+from orchestrator.store.maintenance.prune import RemovalRequest, prune
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.store.writing.record import record_search
 from search_spaces import parse_space
@@ -343,12 +343,12 @@ def test_a_search_that_was_pruned_begins_anew(laboratory: Laboratory) -> None:
     laboratory.launch(space)
     first = [trial.params for trial in trials(laboratory)]
     with open_store(laboratory.url, upgrade=True) as store:
-        wanted = Wanted(sweeps=["small"])
+        wanted = RemovalRequest(sweeps=["small"])
         listed = {found.kind: found.number for found in prune(store, laboratory.artifacts, wanted, really=False)}
         assert (listed["trials of searches"], len(trials(laboratory))) == (3, 3)
         prune(store, laboratory.artifacts, wanted, really=True)
         assert sweep_names(store) == []
-        assert prune(store, laboratory.artifacts, Wanted(orphans=True), really=False) == []
+        assert prune(store, laboratory.artifacts, RemovalRequest(orphans=True), really=False) == []
     laboratory.ran.clear()
     laboratory.launch(space)
     assert ([trial.params for trial in trials(laboratory)], bool(laboratory.ran)) == (first, True)
@@ -359,7 +359,7 @@ def test_studies_of_no_sweep_are_orphans(laboratory: Laboratory) -> None:
     with open_store(laboratory.url, upgrade=True) as store:
         with store.writing() as connection:
             connection.execute(update(SweepRecord).values(name="renamed"))
-        prune(store, laboratory.artifacts, Wanted(orphans=True), really=True)
+        prune(store, laboratory.artifacts, RemovalRequest(orphans=True), really=True)
         assert read_study(store, "small") is None
 
 

@@ -9,7 +9,7 @@ import yaml
 from orchestrator.paths import Paths
 from orchestrator.report.study import BestOptions, choose_best
 from orchestrator.store import open_store, result_rows
-from orchestrator.store.reading.looks_at_test import looks_at_test
+from orchestrator.store.reading.test_looks import looks_at_test
 from search_spaces import Space
 from tests.orchestrator.search.synthetic import Laboratory, searched, space_text
 from workers.errors import UserError

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pydantic import ValidationError
 
 from tests.builders import result_of, small_plan
-from workers.artifacts.results import RESULT, EpochRecord, FlagsOutcome, unpack_flags
+from workers.artifacts.outcomes import RESULT, EpochRecord, FlagsOutcome, unpack_flags
 
 FLAGS = st.lists(st.booleans(), max_size=40)
 

@@ -10,9 +10,9 @@ from torch import nn
 
 from tests.workers.attacks.attacked import INPUTS, LABELS, NET, NORMS, accuracy, attacked, digits, digits_net
 from tests.workers.small import generator
-from workers.attacks.engine.apgd import _checks
+from workers.attacks.engine.auto_pgd import _checks
 from workers.attacks.engine.losses import LOSSES, Goal
-from workers.attacks.engine.square import _bump, window_share
+from workers.attacks.engine.random_search import _bump, window_share
 
 EPSILON = {"linf": 0.08, "l2": 0.6}
 ART_NORMS = {"linf": np.inf, "l2": 2}

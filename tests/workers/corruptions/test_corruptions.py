@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from workers.corruptions.filters.blurs import defocused, gaussian, moved
+from workers.corruptions.filters.blur_filters import defocused, gaussian, moved
 from workers.corruptions.filters.draws import ExampleDraws, example_seeds
 from workers.corruptions.filters.resampling import sampled, zoomed
 from workers.errors import JobError

@@ -10,8 +10,8 @@ from PIL import Image
 
 from tests.workers.data.picture_folder import make_folder
 from tests.workers.small import data_set
+from workers.data.loading.image_files import fitted, read_image
 from workers.data.loading.image_set import _statistics
-from workers.data.loading.images import fitted, read_image
 from workers.data.loading.remote import digest as remote_digest
 from workers.data.loading.remote import load
 from workers.errors import DataError

@@ -12,7 +12,7 @@ from tests.kept_files import kept
 from tests.workers.runtime.chain import FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import CPU, DIGITS, data_set, generator, network, same_state, split
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import TrainOutcome
+from workers.artifacts.outcomes import TrainOutcome
 from workers.attacks.engine import input_gradient
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import ArtifactError, JobError, UserError

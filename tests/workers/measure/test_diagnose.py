@@ -5,7 +5,7 @@ from torch import nn
 from tests.builders import diagnose_job
 from tests.workers.runtime.chain import FULL, MODEL, Done, run_all
 from tests.workers.small import network, split
-from workers.artifacts.results import DiagnosisOutcome
+from workers.artifacts.outcomes import DiagnosisOutcome
 from workers.errors import JobError
 from workers.measure.diagnose import diagnose
 from workers.registry import DATASETS

@@ -16,7 +16,7 @@ from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from tests.workers.runtime.chain import FULL, MODEL, PGD, run_all
 from tests.workers.small import generator, split
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.measure import resumable_loop as course
 from workers.measure.resumable_loop import Course, ProgressFile
 from workers.progress import throttled

@@ -6,7 +6,7 @@ from torch import nn
 from tests.workers.small import data_set, generator
 from workers.attacks.engine import input_gradient
 from workers.layers import TuckerLayer
-from workers.models.architectures.logmel import LogMelFrontEnd
+from workers.models.architectures.logmel_front_end import LogMelFrontEnd
 from workers.models.network import build
 from workers.spec.job import ModelSpec
 

@@ -10,7 +10,7 @@ from tests.kept_files import kept
 from tests.workers.runtime.chain import run_all, train_job
 from tests.workers.small import generator, network, run_attack, split
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import FlagsOutcome
+from workers.artifacts.outcomes import FlagsOutcome
 from workers.attacks.engine import input_gradient
 from workers.errors import UserError
 from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerKernel, TuckerLayer

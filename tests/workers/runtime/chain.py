@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
-from workers.artifacts.results import Result
+from workers.artifacts.outcomes import Result
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.job import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec

@@ -17,7 +17,7 @@ def imported_by(statement):
 
 @pytest.mark.parametrize(
     "module",
-    ["workers", "workers.data", "workers.spec.job", "workers.artifacts.results", "workers.artifacts.artifacts", "workers.__main__"],
+    ["workers", "workers.data", "workers.spec.job", "workers.artifacts.outcomes", "workers.artifacts.artifacts", "workers.__main__"],
 )
 def test_what_the_launcher_and_the_reports_need_imports_no_torch(module):
     assert imported_by(f"import {module}").isdisjoint(

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tests.builders import defend_job, evaluate_job
 from tests.workers.runtime.chain import train_job
 from workers.artifacts.artifacts import CHECKPOINT, Artifacts
-from workers.artifacts.results import EpochRecord, Result, TrainOutcome
+from workers.artifacts.outcomes import EpochRecord, Result, TrainOutcome
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.job import JOB, Earlier, Job, TrainingSpec, TrainSpec

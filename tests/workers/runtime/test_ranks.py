@@ -11,7 +11,7 @@ from safetensors.torch import load
 
 from tests.workers.runtime.chain import train_job
 from workers.artifacts.artifacts import CHECKPOINT, MODEL_FILE, Artifacts
-from workers.artifacts.results import BatchRecord, EpochRecord, TrainOutcome
+from workers.artifacts.outcomes import BatchRecord, EpochRecord, TrainOutcome
 from workers.errors import JobError
 from workers.runtime.run import RunSettings, run
 from workers.spec.job import Job, TrainingSpec

@@ -28,7 +28,7 @@ from tests.workers.runtime.chain import (
 )
 from tests.workers.small import CPU, DIGITS, generator, network, split
 from workers.artifacts.artifacts import Artifacts, JobFolder
-from workers.artifacts.results import CraftOutcome, FlagsOutcome, TrainOutcome
+from workers.artifacts.outcomes import CraftOutcome, FlagsOutcome, TrainOutcome
 from workers.data.loading import balanced_subset
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import ArtifactError, DataError, JobError, StorageError, UserError

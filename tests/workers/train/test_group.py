@@ -18,7 +18,7 @@ from workers.registry import ATTACKS, LOSSES
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.job import ModelSpec
-from workers.train.group import ALONE, Group
+from workers.train.group import ALONE, TrainingProcess
 from workers.train.weight_perturbation import perturbed_weights
 
 BATCH, EPSILON = 9, 8 / 255
@@ -40,7 +40,7 @@ CASES = {
 }
 
 
-def stepped(group: Group, case: str) -> dict[str, Tensor]:
+def stepped(group: TrainingProcess, case: str) -> dict[str, Tensor]:
     """The loss, gradients and statistics after one adversarial step."""
     model, defence, loss, size = CASES[case]
     net = build(ModelSpec(width=2, **model), DIGITS.info, seed=1, defence=defence).double()
@@ -76,7 +76,7 @@ def _rank(rank: int, folder: Path) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    torch.save({case: stepped(Group(rank, 2), case) for case in CASES}, folder / f"{rank}.pt")
+    torch.save({case: stepped(TrainingProcess(rank, 2), case) for case in CASES}, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
 

@@ -6,7 +6,7 @@ import torch
 
 from tests.workers.small import DIGITS, generator, same_state, split
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import EpochRecord
+from workers.artifacts.outcomes import EpochRecord
 from workers.data.loading.device_split import DeviceSplit
 from workers.defences.quantization import deviation
 from workers.errors import JobError

@@ -6,7 +6,7 @@ from orchestrator.names import result_in_words
 from tests.builders import pretrain_job, result_of
 from tests.workers.small import DIGITS, generator, same_state, split
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import EpochRecord, TrainOutcome
+from workers.artifacts.outcomes import EpochRecord, TrainOutcome
 from workers.models.network import build
 from workers.spec.job import ModelSpec
 from workers.spec.training import TrainingSpec

@@ -6,7 +6,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.workers.small import DIGITS, generator, same_state, split
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import EpochRecord
+from workers.artifacts.outcomes import EpochRecord
 from workers.data.loading.device_split import DeviceSplit
 from workers.models.network import build
 from workers.spec.job import ModelSpec

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.component_registry import Component
-from workers.data.loading.examples import Arrays, MapStyle, as_arrays, checked, derived_info
 from workers.data.loading.file_digests import files_digest
+from workers.data.loading.given_examples import Arrays, MapStyle, as_arrays, checked, derived_info
 from workers.errors import DataError
 from workers.facts import DatasetFacts, DatasetInfo
 from workers.settings import Settings

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from workers.data.loading.file_digests import files_digest
+from workers.data.loading.image_files import Channels, ImageSize, read_image
 from workers.data.loading.image_set import Listing, decoded
-from workers.data.loading.images import Channels, ImageSize, read_image
 from workers.data.loading.source import Dataset
 from workers.errors import DataError
 from workers.facts import DatasetFacts

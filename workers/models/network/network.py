@@ -14,7 +14,7 @@ from workers.defences.base import Defence
 from workers.errors import JobError, UserError
 from workers.facts import DatasetInfo, ModelFacts
 from workers.layers import DenseKernel, LatentKernel, LatentSketch, SignGradient, resolve_rank
-from workers.layers.recompute import NetworkPart
+from workers.layers.activation_checkpointing import NetworkPart
 from workers.models.network.layer_choice import layer_choices
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
 from workers.spec.component import UNDEFENDED, DefenceSpec

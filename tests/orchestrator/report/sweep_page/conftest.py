@@ -7,7 +7,7 @@ import pytest
 from orchestrator.store import open_store, record_failure, record_result, start_attempt
 from tests.builders import ENVIRONMENT, attack_job, attack_settings, evaluate_job, fine_tune_job, flags_result, pretrain_job, train_result
 from tests.stored import record_sweep
-from workers.artifacts.results import Environment, Result
+from workers.artifacts.outcomes import Environment, Result
 from workers.spec.job import Job
 
 FillStore = Callable[..., str]

@@ -15,7 +15,7 @@ from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from tests.browsers import Browser, complaints, opened, pixels, requests, skip_without_browser
 from tests.orchestrator.report.sweep_page.conftest import FillStore
 from tests.orchestrator.report.sweep_page.test_page import HOSTILE
-from workers.artifacts.results import Environment
+from workers.artifacts.outcomes import Environment
 from workers.errors import UserError
 
 FEWEST_COLOURS = 20

@@ -15,7 +15,7 @@ from orchestrator.report.sweep_page.payload import pack, table_of_records, table
 from orchestrator.store import model_verdicts, open_store, result_rows
 from tests.orchestrator.report.sweep_page.conftest import FillStore
 from tests.stored import record_sweep
-from workers.artifacts.results import Environment
+from workers.artifacts.outcomes import Environment
 from workers.errors import UserError
 
 _PACKED = re.compile(r'<script type="text/plain"[^>]*>([^<]*)</script>')

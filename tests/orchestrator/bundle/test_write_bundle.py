@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import robustsweep as rs
-from orchestrator.bundle.collect import write_bundle
 from orchestrator.bundle.contents import EXAMPLES, MODEL
+from orchestrator.bundle.write_bundle import write_bundle
 from tests.builders import attack_settings, evaluate_job
 from tests.workers.runtime.chain import FULL, run_all
 from workers.artifacts.artifacts import Artifacts

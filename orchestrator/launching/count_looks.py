@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.store import open_store
-from orchestrator.store.reading.looks_at_test import looks_at_test
-from orchestrator.store.writing.looks_at_test import record_test_looks
+from orchestrator.store.reading.test_looks import looks_at_test
+from orchestrator.store.writing.record_test_looks import record_test_looks
 from workers.errors import UserError
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from orchestrator.examples.grid import Panel, PanelRow
-from orchestrator.examples.pictures import png_bytes
+from orchestrator.examples.example_pixels import png_bytes
+from orchestrator.examples.panels import Panel, PanelRow
 from orchestrator.tables.templates import fill
 
 _PACKAGE = "orchestrator.examples"

@@ -36,16 +36,22 @@ _FIELDS_OF: dict[str, dict[str, FieldInfo]] = {
     "training": TrainingSpec.model_fields,
     "fine_tuning": TrainingSpec.model_fields,
 }
+_LONG_NAME = 4
+"""Settings in the longest name of a model that says all that varies."""
+
+_OFF = (None, False, 0, "none")
+
 _SECTION_OF_STAGE = {"pretrain": "training", "fine_tune": "fine_tuning"}
 
 
 @dataclass(frozen=True)
 class Axes:
     """The settings that vary among some models, in the order of a space, and the title of each: its short name where that names no other.
-    `constant` are the others, which all models that have them have alike."""
+    `constant` are the others, which all models that have them have alike; `implied` those that vary only with others: names do without."""
 
     titles: Mapping[str, str]
     constant: Mapping[str, str]
+    implied: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, models: Iterable[ModelSettings]) -> "Axes":
@@ -58,7 +64,8 @@ class Axes:
                 values.setdefault(name, set()).add(hashable(value))
         said = [name for name in values if not _is_told(name, known)]
         varying = [name for name in said if len(values[name]) > 1 or name == "until"]
-        return cls({name: title(name, said) for name in varying}, {name: title(name, said) for name in said if name not in varying})
+        constant = {name: title(name, said) for name in said if name not in varying}
+        return cls({name: title(name, said) for name in varying}, constant, _implied(varying, known))
 
     def __contains__(self, name: str) -> bool:
         return name in self.titles
@@ -72,16 +79,43 @@ class Axes:
 
     def label(self, model: ModelSettings) -> str:
         """The name of a model by what varies: `theta 0.9, learning_rate 0.1`; its theta where nothing does."""
-        said = [f"{self.titles[name]} {in_words(model[name])}" for name in self.titles if name in model]
+        said = [f"{self.titles[name]} {in_words(model[name])}" for name in self.titles if name in model and name not in self.implied]
         return ", ".join(said) or (f"theta {in_words(model['model.theta'])}" if "model.theta" in model else "")
+
+
+def _implied(varying: Sequence[str], models: Sequence[ModelSettings]) -> frozenset[str]:
+    """The settings without which a long name still tells these models apart: what a recipe sets, one names it by.
+
+    Tried in turn, the later before the earlier: numbers before words, then what only some models have switched on; the best known last.
+    """
+    if len(varying) <= _LONG_NAME:
+        return frozenset()
+    values = {name: [hashable(model.get(name)) for model in models] for name in varying}
+    apart, kept = len(set(zip(*values.values(), strict=True))), dict(values)
+    later_first = varying[::-1]
+    for name in sorted(later_first, key=lambda name: _standing(name, values[name])):
+        rest = {other: found for other, found in kept.items() if other != name}
+        kept = rest if len(set(zip(*rest.values(), strict=True))) == apart else kept
+    return frozenset(varying) - kept.keys()
+
+
+def _standing(name: str, values: Sequence[Hashable]) -> tuple[bool, bool, bool]:
+    usual = _usual(name)
+    is_switch = usual is not None and usual.default in _OFF and hashable(usual.default) in values
+    return name in _BEST_KNOWN, is_switch, any(isinstance(value, str) for value in values)
 
 
 def _is_notable(name: str, value: Any) -> bool:
     section, _, short = name.rpartition(".")
     if section == "model" and short not in ModelSpec.model_fields:
         return True
-    usual = _FIELDS_OF.get(section, {}).get(short)
+    usual = _usual(name)
     return name in _BEST_KNOWN or (usual is not None and hashable(value) != hashable(usual.default))
+
+
+def _usual(name: str) -> FieldInfo | None:
+    section, _, short = name.rpartition(".")
+    return _FIELDS_OF.get(section, {}).get(short)
 
 
 def title(name: str, among: Iterable[str]) -> str:
@@ -93,7 +127,7 @@ def title(name: str, among: Iterable[str]) -> str:
     return name if taken or any(other != name and other.rpartition(".")[2] == short for other in among) else short
 
 
-def in_words(value: Any) -> str:
+def in_words(value: Any) -> str:  # noqa: PLR0911 (one for each kind of value)
     """A value of a setting as people read it."""
     match value:
         case None:
@@ -106,7 +140,13 @@ def in_words(value: Any) -> str:
             return ", ".join(f"{name} -> {item}" for name, item in value.items()) or "none"
         case Mapping():
             return rank_in_words(None, value)
+        case list() | tuple():
+            return _list_in_words([in_words(part) for part in value])
     return str(value)
+
+
+def _list_in_words(parts: list[str]) -> str:
+    return parts[0] if len(set(parts)) == 1 else f"[{', '.join(parts)}]"
 
 
 def rank_in_words(rank_fraction: float | None, rank_fractions: Mapping[str, float] | Sequence[float] | None) -> str:

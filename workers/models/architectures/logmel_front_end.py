@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks, spectrogram
 
-from workers.models.architectures.soundnet import binary_head, binary_stage, real_stage
+from workers.models.architectures.raw_audio import binary_head, binary_stage, real_stage
 
 _RATE, _WINDOW, _HOP, _BINS, _FILTERS = 16_000, 400, 160, 512, 40
 _LOWEST, _HIGHEST = 20.0, 8000.0

@@ -15,7 +15,7 @@ from orchestrator.examples.stored import EXAMPLES_FILE, clean_examples
 from orchestrator.names import job_name
 from orchestrator.paths import write_atomically
 from workers.artifacts.artifacts import KEPT_FILE, MODEL_FILE, Artifacts
-from workers.artifacts.results import Environment, FlagsOutcome, TrainOutcome
+from workers.artifacts.outcomes import Environment, FlagsOutcome, TrainOutcome
 from workers.data.loading import source
 from workers.data.loading.remote import DataRoot
 from workers.errors import ArtifactError, UserError

@@ -5,14 +5,14 @@ import threading
 import pytest
 
 from orchestrator.executors.base import Resources
-from orchestrator.executors.ray_tune import watch
-from orchestrator.executors.ray_tune.watch import ClusterLoss, RayDied, RayWatch
+from orchestrator.executors.ray_tune import ray_watch
+from orchestrator.executors.ray_tune.ray_watch import ClusterLoss, RayDied, RayWatch
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(watch, "_STEP_SECONDS", 0.01)
+    monkeypatch.setattr(ray_watch, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(ray_watch, "_STEP_SECONDS", 0.01)
 
 
 def test_a_step_that_waits_for_a_dead_ray_is_interrupted() -> None:
@@ -21,7 +21,7 @@ def test_a_step_that_waits_for_a_dead_ray_is_interrupted() -> None:
 
 
 def test_an_error_that_comes_of_the_death_is_the_death(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_STEP_SECONDS", 60)
+    monkeypatch.setattr(ray_watch, "_STEP_SECONDS", 60)
 
     def step() -> None:
         with RayWatch(lambda: "the head ended") as watching:
@@ -50,9 +50,9 @@ def test_a_cluster_that_stays_without_nodes_or_a_head_is_lost(limit: str, said: 
             threading.Event().wait(60)
         return "no node has 1 CPU"
 
-    monkeypatch.setattr(watch, "lacking", answer)
-    monkeypatch.setattr(watch, "ROOM_SECONDS", 0.05)
-    monkeypatch.setattr(watch, limit, 0.1)
+    monkeypatch.setattr(ray_watch, "lacking", answer)
+    monkeypatch.setattr(ray_watch, "ROOM_SECONDS", 0.05)
+    monkeypatch.setattr(ray_watch, limit, 0.1)
     with ClusterLoss(Resources(), wait_minutes=0) as loss:
         while (reason := loss()) is None:
             threading.Event().wait(0.01)
@@ -60,8 +60,8 @@ def test_a_cluster_that_stays_without_nodes_or_a_head_is_lost(limit: str, said: 
 
 
 def test_a_growing_cluster_may_be_without_nodes_for_as_long_as_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "ROOM_SECONDS", 0.0)
-    monkeypatch.setattr(watch, "lacking", lambda _: "no node has 1 CPU")
+    monkeypatch.setattr(ray_watch, "ROOM_SECONDS", 0.0)
+    monkeypatch.setattr(ray_watch, "lacking", lambda _: "no node has 1 CPU")
     with ClusterLoss(Resources(), wait_minutes=10) as loss:
         while loss._lacking is None:
             threading.Event().wait(0.01)

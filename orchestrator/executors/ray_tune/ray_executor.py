@@ -34,9 +34,9 @@ from orchestrator.executors.ray_tune.gpu_allocator import GpuAllocator  # noqa: 
 from orchestrator.executors.ray_tune.gpu_packing import SMALLEST_SHARE, GpuPacking  # noqa: E402
 from orchestrator.executors.ray_tune.local_ray import local_ray_cluster  # noqa: E402
 from orchestrator.executors.ray_tune.ray_internals import unobtrusive  # noqa: E402
+from orchestrator.executors.ray_tune.ray_watch import ClusterLoss, RayDied, RayWatch, local_loss, local_refusals  # noqa: E402
 from orchestrator.executors.ray_tune.trainable import run_job_trainable  # noqa: E402
 from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrials  # noqa: E402
-from orchestrator.executors.ray_tune.watch import ClusterLoss, RayDied, RayWatch, local_loss, local_refusals  # noqa: E402
 from orchestrator.store.reading.timings import Footprint  # noqa: E402
 from orchestrator.temp_folder import temp_folder  # noqa: E402
 from workers.plugins import archives  # noqa: E402

@@ -1,4 +1,4 @@
-"""Several attacks as one, where examples are made beforehand; where they are not, each is a job of its own (`planning/cascade.py`)."""
+"""Several attacks as one, where examples are made beforehand; where they are not, each is a job of its own (`planning/suite_jobs.py`)."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from workers.attacks.engine.problem import Problem
 from workers.attacks.engine.queries import improved
 from workers.attacks.engine.restarts import attack_of
 from workers.spec.attack import AttackSettings
-from workers.spec.suite import parts
+from workers.spec.autoattack_parts import parts
 
 
 def cascade(problem: Problem) -> Tensor:

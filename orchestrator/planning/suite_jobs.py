@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from search_spaces import Asked
 from workers.errors import UserError
+from workers.spec.autoattack_parts import parts
 from workers.spec.job import AttackSpec, EvaluationSpec, Job
-from workers.spec.suite import parts
 
 
 def cascade_jobs(model: Job, asked: Asked, evaluation: EvaluationSpec, *, repeat: int, randomised: bool) -> Iterator[Job]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from orchestrator.examples.pictures import Array, Pixels, image_pixels, is_image, perturbation_range, sound_pixels
+from orchestrator.examples.example_pixels import Array, Pixels, image_pixels, is_image, perturbation_range, sound_pixels
 from orchestrator.examples.sounds import as_wav, loudness_of, snr_db
 
 PanelTone = Literal["right", "wrong", ""]
