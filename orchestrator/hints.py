@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from orchestrator.console import shell_command
-from orchestrator.paths import DEFAULT_HOME, Paths, store_options
+from orchestrator.paths import DEFAULT_HOME, Paths, shown_url, store_options
 
 _PLACELESS = frozenset({"check-plugin", "components", "explain", "init", "spaces", "verify"})
 _WITHOUT_ARTIFACTS = frozenset({"best", "compare", "db upgrade", "query", "results", "retry", "robustbench", "status", "study", "verdicts"})
@@ -67,6 +67,6 @@ def _taken(words: Sequence[str], places: Sequence[str]) -> Sequence[str]:
 def _hidden(store: str) -> str:
     """The URL of a store without its password; one that is none is said to be wrong elsewhere."""
     try:
-        return make_url(store).render_as_string()
+        return shown_url(make_url(store))
     except (ArgumentError, ValueError):
         return "URL"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
-_BLANK_LINES = re.compile(r"\n\s*\n")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PICTURES = {"image/svg+xml": "svg+xml;utf8", "image/png": "png;base64"}
 
@@ -35,11 +35,22 @@ def _cell(cell: dict[str, Any]) -> list[str]:
     text = "".join(cell["source"]).strip()
     if cell["cell_type"] != "code":
         return [text]
-    return [f"```python\n{text}\n```", *(shown for output in cell["outputs"] if (shown := _output(output)))]
+    return [f"```python\n{text}\n```", *(shown for output in _joined(cell["outputs"]) if (shown := _output(output)))]
+
+
+def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The outputs with texts that were printed one after the other as one."""
+    found: list[dict[str, Any]] = []
+    for output in outputs:
+        if found and output["output_type"] == found[-1]["output_type"] == "stream":
+            found[-1] = {**found[-1], "text": [*found[-1]["text"], *output["text"]]}
+        else:
+            found.append(output)
+    return found
 
 
 def _output(output: dict[str, Any]) -> str:
-    """An output as HTML, without blank lines, which would end it in Markdown."""
+    """An output as HTML."""
     if output["output_type"] == "stream":
         return _framed(_preformatted("".join(output["text"])))
     data = output.get("data", {})
@@ -62,4 +73,5 @@ def _preformatted(text: str) -> str:
 
 
 def _framed(html: str) -> str:
-    return f'<div class="output">{_BLANK_LINES.sub(chr(10), html.strip())}</div>' if html.strip() else ""
+    """HTML in a frame of its own, its blank lines written in another way: in Markdown they would end it."""
+    return f'<div class="output">{_BLANK_LINE.sub(chr(10) + "&#10;", html.strip())}</div>' if html.strip() else ""

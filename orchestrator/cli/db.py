@@ -226,6 +226,7 @@ def human_size(size: float) -> str:
 
 
 def _shown(url: str) -> str:
-    from orchestrator.store.connection.urls import parse_url, shown
+    from orchestrator.paths import shown_url
+    from orchestrator.store.connection.urls import parse_url
 
-    return f"store '{shown(parse_url(url))}'"
+    return f"store '{shown_url(parse_url(url))}'"

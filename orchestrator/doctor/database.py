@@ -13,8 +13,9 @@ from sqlalchemy import false, select, update
 from orchestrator import hints
 from orchestrator.doctor.disk import nearest
 from orchestrator.doctor.results_of_checks import CheckResult
+from orchestrator.paths import shown_url
 from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
-from orchestrator.store.connection.urls import parse_url, shown
+from orchestrator.store.connection.urls import parse_url
 from orchestrator.store.leases.leases import LeaseHolder, age, database_now, find_holder, is_alive, living_sweeps, refusal
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.temp_folder import temp_folder
@@ -60,7 +61,7 @@ def check_database(url: str, sweep: str | None) -> list[CheckResult]:
         revision = schema_revision(url)
     except StoreMissing:
         return [_absent(url)]
-    place, newest = shown(parse_url(url)), migrations.REVISIONS[-1]
+    place, newest = shown_url(parse_url(url)), migrations.REVISIONS[-1]
     if revision is None:
         return [CheckResult("ok", "database", f"{place} holds no sweeps yet: `launch` makes its tables")]
     if revision not in migrations.REVISIONS:
@@ -75,7 +76,7 @@ def check_database(url: str, sweep: str | None) -> list[CheckResult]:
 
 
 def _absent(url: str) -> CheckResult:
-    place, path = shown(parse_url(url)), database_file(url)
+    place, path = shown_url(parse_url(url)), database_file(url)
     folder = nearest((path or Path()).parent)
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         found = f"{place} cannot be made: {folder} is no folder that can be written"

@@ -48,8 +48,9 @@ def test_a_hint_has_each_place_that_its_command_takes_and_no_other(names: tuple[
 
 def test_the_options_of_the_running_command_are_repeated_as_they_were_given() -> None:
     elsewhere = make_url("sqlite:////g/results.db")
-    with hints.repeated({"home": Path("a b"), "store": "postgresql://me:secret@host/base", "artifacts": None}):
-        assert hints.command("show", "abcd", at=elsewhere) == "robustsweep show abcd --home 'a b' --store 'postgresql://me:***@host/base'"
+    with hints.repeated({"home": Path("a b"), "store": "postgresql://me:secret@host/base?sslpassword=x", "artifacts": None}):
+        said = hints.command("show", "abcd", at=elsewhere)
+        assert said == "robustsweep show abcd --home 'a b' --store 'postgresql://me:***@host/base?sslpassword=***'"
     assert hints.command("show", "abcd", at=elsewhere) == "robustsweep show abcd --home /g"
     with hints.repeated({"home": Path("sweeps"), "store": None}):
         assert hints.command("show", "=abcd") == "robustsweep show '=abcd'"
