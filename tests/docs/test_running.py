@@ -34,6 +34,7 @@ PARSED_ONLY = {
     "--fooled": "of a network that is right first; tests/orchestrator/examples",
     "audit": "of a network of one's own; tests/orchestrator/audit",
     "verify": "of a bundle; tests/orchestrator/bundle",
+    "compare": "of two sweeps; tests/contracts",
     "surfaces": "of another space; tests/orchestrator/report",
     "init": "tests/own/test_init.py, with what follows it",
     "mine.py": "tests/own/test_init.py",
@@ -85,7 +86,7 @@ def test_a_command_of_a_page_runs(line: str, folder: Path) -> None:
     _, *words = shlex.split(line)
     if words[0] == "launch":
         words += SMALL
-    places = dict.fromkeys(("SWEEP", "first", "second"), "quickstart")
+    places = {"SWEEP": "quickstart"}
     if _KEYS & set(words):
         places |= dict.fromkeys(_KEYS, _key(folder)[:8])
     done = robustsweep(*(places.get(word, word) for word in words), cwd=folder)
@@ -112,6 +113,7 @@ SMALLER = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
+@pytest.mark.filterwarnings("ignore:The given buffer is not writable")  # PyTorch's, of its own file
 @pytest.mark.parametrize("block", [block for block in blocks("python") if "@rs." not in block.text], ids=str)
 def test_python_of_a_page_runs(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
