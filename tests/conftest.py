@@ -11,8 +11,8 @@ from tests.faults.judging import Account, Judge, account
 from tests.faults.sweeps import Stored, Watch
 from tests.faults.table import FAILED, note
 from workers import component_registry, plugins, registry
-from workers.data.loading.array_cache import user_cache
 from workers.plugins import importer
+from workers.user_cache import user_cache
 
 _JUDGED = pytest.StashKey[Account]()
 

@@ -14,8 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from workers.facts import CodeSource
 from workers.references import examples, resolved, scheme_of, schemes
-from workers.settings import Settings, settings_of
-from workers.signatures import require_signature
+from workers.settings import Settings, require_signature, settings_of
 from workers.undecorated import undecorated
 
 F = TypeVar("F")
@@ -74,7 +73,7 @@ class Registry(Generic[F]):
         self.kind = kind
         self.version = 0
         self._package, self._called, self._listed = package, called, False
-        self._given = given.union(*called)
+        self.given = given.union(*called)
         self._components: dict[str, Component[F]] = {}
         self._by_reference: dict[str, Component[F]] = {}
 
@@ -91,9 +90,17 @@ class Registry(Generic[F]):
             raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it, and {_place(held.source)} has registered it already")
         if self._called:
             require_signature(create, name=f"{self.kind} {name}", given=self._called)
-        settings = settings_of(create, name=name, given_by_us=self._given)
+        settings = settings_of(create, name=name, given_by_us=self.given)
+        component = Component(self.kind, name, create, facts, settings, source)
+        if _collected is None:
+            self.put(component)
+        else:
+            _collected.append(component)
+
+    def put(self, component: Component[F]) -> None:
+        """Register what was collected."""
         self.version += 1
-        self._components[name] = Component(self.kind, name, create, facts, settings, source)
+        self._components[component.name] = component
 
     def __getitem__(self, name: str) -> Component[F]:
         """The component of that name.
@@ -179,7 +186,7 @@ class Registry(Generic[F]):
         return self._by_reference[reference]
 
     def _keep(self, reference: str, create: Callable[..., Any], facts: F, source: CodeSource) -> None:
-        settings = settings_of(create, name=re.sub(r"\W", "_", reference), given_by_us=self._given)
+        settings = settings_of(create, name=re.sub(r"\W", "_", reference), given_by_us=self.given)
         self.version += 1
         self._by_reference[reference] = Component(self.kind, reference, create, facts, settings, source)
 
@@ -194,6 +201,7 @@ class Registry(Generic[F]):
 
 
 _loading: CodeSource | None = None
+_collected: list[Component[Any]] | None = None
 _modules: dict[str, Callable[[str], tuple[Any, CodeSource]]] = {}
 
 
@@ -216,6 +224,18 @@ def loading(source: CodeSource | None) -> Iterator[None]:
         yield
     finally:
         _loading = before
+
+
+@contextmanager
+def collecting() -> Iterator[list[Component[Any]]]:
+    """Inside, what is registered is collected in the list instead."""
+    global _collected  # noqa: PLW0603 (as above)
+    found: list[Component[Any]] = []
+    _collected = found
+    try:
+        yield found
+    finally:
+        _collected = None
 
 
 def _place(source: CodeSource) -> str:

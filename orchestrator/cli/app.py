@@ -1,6 +1,7 @@
 """The Typer app, and how commands enter it: each registers itself, in one of the groups that `--help` shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from inspect import Parameter, getdoc, signature
 from pathlib import Path
@@ -58,40 +59,39 @@ app = typer.Typer(
 )
 
 
-def command(*, group: CommandGroup, name: str | None = None) -> Callable[[Function], Function]:
-    """Register a function as a command under its name; the first paragraph of its docstring follows the name in the help."""
-    return _registrar(app, name=name, rich_help_panel=group)
+def command(*, group: CommandGroup, name: str | None = None, runs_plugins: bool | None = None) -> Callable[[Function], Function]:
+    """Register a function as a command under its name; the first paragraph of its docstring follows the name in the help.
+
+    One that `runs_plugins` (None: those of the group `run`) runs them as it reads them; to the others it is enough what they declare.
+    """
+    return _registrar(app, runs_plugins=group == "run" if runs_plugins is None else runs_plugins, name=name, rich_help_panel=group)
 
 
 def subcommands(name: str, *, group: CommandGroup, about: str) -> Callable[..., Callable[[Function], Function]]:
     """A command that has commands of its own; the result registers one of them, as `command` does."""
     nested = typer.Typer(help=about, cls=GroupedCommands, **_PLAIN)
     app.add_typer(nested, name=name, rich_help_panel=group, short_help=about)
-    return lambda name=None: _registrar(nested, name=name)
+    return lambda name=None: _registrar(nested, runs_plugins=False, name=name)
 
 
-def _registrar(where: typer.Typer, **more: Any) -> Callable[[Function], Function]:
+def _registrar(where: typer.Typer, *, runs_plugins: bool, **more: Any) -> Callable[[Function], Function]:
     def register(function: Function) -> Function:
         first = " ".join((getdoc(function) or "").partition("\n\n")[0].split())
-        where.command(short_help=first, **more)(_with_plugins(function))
+        where.command(short_help=first, **more)(_with_plugins(function, run_at_once=runs_plugins))
         return function
 
     return register
 
 
-def _with_plugins(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_plugins(function: Callable[..., Any], *, run_at_once: bool) -> Callable[..., Any]:
     """A command with the option `--plugin`, whose files are loaded before it runs."""
 
     @wraps(function)
     def run(*arguments: Any, plugins: list[Path] | None = None, **options: Any) -> Any:
-        from workers.plugins import load_plugins
+        from workers.plugins import load_plugins, run_when_needed
 
-        load_plugins(plugins or ())
-        if "home" not in options:
-            return function(*arguments, **options)
-        from orchestrator.hints import repeated
-
-        with repeated(options):
+        with nullcontext() if run_at_once else run_when_needed(), _hints_repeat(options):
+            load_plugins(plugins or ())
             return function(*arguments, **options)
 
     own = signature(function, eval_str=True)
@@ -99,6 +99,15 @@ def _with_plugins(function: Callable[..., Any]) -> Callable[..., Any]:
     run.__signature__ = own.replace(parameters=[*own.parameters.values(), added])  # type: ignore[attr-defined]
     run.__annotations__ = {**get_type_hints(function, include_extras=True), "plugins": Plugins}
     return run
+
+
+def _hints_repeat(options: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """A context in which printed commands repeat the places that are given to this one, if it takes any."""
+    if "home" not in options:
+        return nullcontext()
+    from orchestrator.hints import repeated
+
+    return repeated(options)
 
 
 def _version(asked: bool) -> None:

@@ -47,7 +47,7 @@ def export_model(
 
 def _content_of(suffix: str) -> "Callable[[Artifacts, str], bytes]":
     if suffix == ".safetensors":
-        from workers.runtime.model_file import model_file
+        from workers.runtime.stored_models import model_file
 
         return model_file
     from workers.runtime.model_program import onnx_file, pt2_file

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SECONDS = 2.0
 
 
-@command(group="run")
+@command(group="run", runs_plugins=False)
 def status(
     sweep: SweepName = None,
     *,

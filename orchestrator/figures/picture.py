@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.escaping import visible
 from orchestrator.figures.theme import Drawing, figure_of
-from orchestrator.statistics.separation import separation
+from orchestrator.statistics.differences import separation
 from orchestrator.tables.table import Value
 
 if TYPE_CHECKING:

@@ -21,10 +21,9 @@ from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, build
 from workers.registry import DATASETS, MODELS
-from workers.spec.attack import AttackSettings, settled
-from workers.spec.autoattack_parts import parts
+from workers.spec.attack import AttackSettings, parts, settled
 from workers.spec.component import DataSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 
@@ -69,14 +68,14 @@ class Subject:
 
 DENSE = {"name": "benchmark_strided", "tensorized": False}
 SUBJECTS = {
-    "undefended": Subject(DENSE, 1),
+    "undefended": Subject(DENSE, 2),
     "PGD-trained": Subject(
         DENSE,
         8,
         {"adversarial_training": "pgd", "adversarial_epsilon": ("8/255", "8/255"), "adversarial_steps": (4, 4)},
     ),
     "masked by stairs": Subject(DENSE | {"settings": {"masked": True}}, 4),
-    "tensorized, theta 1": Subject({"name": "benchmark_strided", "rank_fraction": 0.5}, 1),
+    "tensorized, theta 1": Subject({"name": "benchmark_strided", "rank_fraction": 0.5}, 2),
 }
 
 

@@ -16,7 +16,9 @@ from workers.plugins import load_plugins
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
-from workers.spec.job import AttackSpec, EvaluationSpec, Job, ModelSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import AttackSpec, EvaluationSpec
 
 pytestmark = pytest.mark.usefixtures("forgotten")
 HEAD = "import numpy as np\nimport torch\nfrom torch import nn\nimport robustsweep as rs\n"

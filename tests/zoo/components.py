@@ -280,11 +280,3 @@ class RandomShift(rs.Defence):
 def noisy(network, inputs, labels, adversary, *, deviation: float = 0.2):
     """The cross-entropy under Gaussian noise."""
     return F.cross_entropy(network((inputs + deviation * torch.randn_like(inputs)).clamp(0, 1)), labels)
-
-
-@rs.loss()
-def trades(network, inputs, labels, adversary, *, beta: float = 4.0):
-    """The cross-entropy on clean inputs, and the divergence of the answers on adversarial ones (Zhang et al., 2019)."""
-    clean, attacked = network(inputs), network(adversary(inputs, labels))
-    apart = F.kl_div(attacked.log_softmax(dim=1), clean.softmax(dim=1), reduction="batchmean")
-    return F.cross_entropy(clean, labels) + beta * apart

@@ -1,7 +1,8 @@
 """Plugins: a user's files, folders and installed distributions that register components. They are code, and run with the user's rights."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,7 +12,8 @@ from workers.errors import UserError
 from workers.facts import PluginVersion
 from workers.plugins.distribution import Distribution
 from workers.plugins.files import FilePlugin, read_plugin
-from workers.plugins.importer import raised_at, run_once
+from workers.plugins.importer import has_run, raised_at, run_once, run_when_asked
+from workers.plugins.known import known_components, note_if_known
 from workers.registry import REGISTRIES
 from workers.spec.component import STORED
 from workers.spec.job import JOB, Job
@@ -32,6 +34,7 @@ __all__ = [
     "raised_at",
     "receive",
     "require_planned",
+    "run_when_needed",
 ]
 
 VARIABLE = "ROBUSTSWEEP_PLUGINS"
@@ -42,6 +45,7 @@ Plugin = FilePlugin | Distribution
 _VERSIONS = TypeAdapter(tuple[PluginVersion, ...])
 _received: dict[str, FilePlugin] = {}
 _loaded: dict[str, Plugin] = {}
+_only_declared = False
 
 
 def named_in_environment() -> tuple[str, ...]:
@@ -162,9 +166,27 @@ def find_plugin(name: str, folder: Path) -> Plugin:
     return Distribution.named(name)
 
 
+@contextmanager
+def run_when_needed() -> Iterator[None]:
+    """Inside, a plugin whose declarations are known (see `workers.plugins.known`) runs when one of its components is called."""
+    global _only_declared  # noqa: PLW0603 (commands say it once for all that they load)
+    _only_declared = True
+    try:
+        yield
+    finally:
+        _only_declared = False
+
+
 def _load(plugin: Plugin) -> None:
     _loaded[plugin.digest] = plugin
     if isinstance(plugin, Distribution):
         plugin.load()
+    elif has_run(plugin):
+        pass
+    elif _only_declared and (known := known_components(plugin)) is not None:
+        for component in known:
+            REGISTRIES[component.kind].put(component)
+        run_when_asked(plugin)
     else:
         run_once(plugin)
+        note_if_known(plugin)

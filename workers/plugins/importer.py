@@ -20,7 +20,19 @@ from workers.facts import CodeSource
 from workers.plugins.definitions import ModuleParts
 from workers.plugins.files import FilePlugin
 
+MODULES = "robustsweep_plugin_"
+"""What the names of plugins' modules begin with."""
 _current: dict[Path, str] = {}
+
+
+def module_name(plugin: FilePlugin) -> str:
+    """The name of a plugin's first module."""
+    return f"{MODULES}{plugin.digest[:16]}"
+
+
+def has_run(plugin: FilePlugin) -> bool:
+    """True where a plugin was the last one that was read from its path, and has run."""
+    return _current.get(plugin.path, plugin.digest) == plugin.digest and plugin.digest in _current.values()
 
 
 def run_once(plugin: FilePlugin) -> None:
@@ -29,7 +41,7 @@ def run_once(plugin: FilePlugin) -> None:
     Raises:
         UserError: it raises an error; the message says where.
     """
-    if _current.get(plugin.path, plugin.digest) == plugin.digest and plugin.digest in _current.values():
+    if has_run(plugin):
         return
     importer = _Importer(plugin)
     _forget(importer.name)
@@ -41,12 +53,22 @@ def run_once(plugin: FilePlugin) -> None:
         _forget(importer.name)
         raise UserError(f"plugin {plugin.path}: {_first_line(error, plugin)}") from error
     _current[plugin.path] = plugin.digest
-    declare_module(plugin.path.stem, partial(_attribute, plugin, importer))
+    declare_module(plugin.path.stem, partial(_attribute, plugin))
 
 
-def _attribute(plugin: FilePlugin, importer: "_Importer", name: str) -> tuple[Any, CodeSource]:
+def run_when_asked(plugin: FilePlugin) -> None:
+    """Let `NAME:attribute` mean what a plugin's first module holds, which runs when one is asked for."""
+
+    def look_up(name: str) -> tuple[Any, CodeSource]:
+        run_once(plugin)
+        return _attribute(plugin, name)
+
+    declare_module(plugin.path.stem, look_up)
+
+
+def _attribute(plugin: FilePlugin, name: str) -> tuple[Any, CodeSource]:
     """Value that the plugin's first module holds under a name, and the source of that."""
-    module = import_module(importer.name)
+    module = import_module(module_name(plugin))
     if name.startswith("_") or not hasattr(module, name):
         close = get_close_matches(name, [found for found in vars(module) if not found.startswith("_")], n=1)
         raise ValueError(f"plugin {plugin.path} has no {name}{f' (did you mean {close[0]}?)' if close else ''}")
@@ -60,7 +82,7 @@ def _forget(name: str) -> None:
 
 def raised_at(error: BaseException) -> str:
     """The place in a plugin where an error was raised, `mine.py, line 12`; empty where that is in no plugin."""
-    names = {f"robustsweep_plugin_{digest[:16]}" for digest in _current.values()}
+    names = {f"{MODULES}{digest[:16]}" for digest in _current.values()}
     files = {module.__file__ for name, module in list(sys.modules.items()) if name.partition(".")[0] in names}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
@@ -70,7 +92,7 @@ class _Importer(MetaPathFinder, ExecutionLoader):
     """Finder and loader of one plugin's modules: `robustsweep_plugin_DIGEST`, and `.NAME` for each further file."""
 
     def __init__(self, plugin: FilePlugin) -> None:
-        self.plugin, self.name = plugin, f"robustsweep_plugin_{plugin.digest[:16]}"
+        self.plugin, self.name = plugin, module_name(plugin)
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
         if (fullname != self.name and not fullname.startswith(f"{self.name}.")) or self._file(fullname) is None:

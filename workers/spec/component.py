@@ -137,7 +137,7 @@ class DataSpec(ComponentSpec):
     on (None: all of it).
 
     `validation_examples` is a number or a share of the training split, 0 for none. Which ones depends on the data set alone (see
-    `workers.data.loading.held_out`). A data set with a validation split of its own has that one: all of it where a share is asked for,
+    `workers.data.loading.parts`). A data set with a validation split of its own has that one: all of it where a share is asked for,
     else its first so many examples; nothing is held out then.
 
     With `extra`, another data set of the same classes in the same order, the share `extra_share` of each batch is of its training split. It

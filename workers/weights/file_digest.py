@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from workers.data.loading.array_cache import stat_key, user_cache
+from workers.data.loading.array_cache import stat_key
 from workers.errors import UserError
+from workers.user_cache import user_cache
 from workers.weights.digest import digest_of, tensors_in
 from workers.weights.place import SAFE
 

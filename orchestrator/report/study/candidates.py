@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from orchestrator.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
-from orchestrator.statistics.separation import separation
+from orchestrator.statistics.differences import separation
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.table import Cell

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from orchestrator import hints
 from orchestrator.examples.attacked import AttackedExamples, attacked_examples
-from orchestrator.examples.grid_page import fragment
+from orchestrator.examples.grid_files import fragment
 from orchestrator.store import Store
 from orchestrator.store.reading.keeping_attacks import keeping_attacks
 from orchestrator.tables.templates import fill

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from orchestrator.figures import Picture, accuracy_curves
 from orchestrator.own_settings import hashable, sortable
-from orchestrator.statistics.separation import separation
+from orchestrator.statistics.differences import separation
 from orchestrator.store import ResultRow
 from orchestrator.varying_axes import Axes, in_words, settings_of
 

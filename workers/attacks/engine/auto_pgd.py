@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.engine.problem import Problem, Standing
-from workers.attacks.engine.queries import PointQuality, chosen_per_example, compared, gradient, quality
+from workers.attacks.engine.queries import PointQuality, chosen_per_example, compared, gradient, per_example, quality
 
 _MOMENTUM = 0.75
 _RHO = 0.75
@@ -73,9 +73,9 @@ class Climb:
         better = now.better_than(best)
         self.rises = self.rises + (now.losses > self.losses)
         self.slopes, self.losses = slopes, now.losses
-        flags = better.view(-1, *[1] * (slopes.ndim - 1))
-        torch.where(flags, self.points, self.best, out=self.best)
-        torch.where(flags, slopes, self.best_slopes, out=self.best_slopes)
+        chosen = per_example(better.to(slopes.dtype), slopes)
+        self.best.lerp_(self.points, chosen)
+        self.best_slopes.lerp_(slopes, chosen)
         self.best_losses = torch.where(better, now.losses, best.losses)
         self.best_reached = torch.where(better, now.reached, best.reached)
         self.improved = self.improved | better

@@ -6,8 +6,7 @@ from torch import Tensor
 from workers.attacks.engine.hyperplane import Slopes, steepness, step_to_plane
 from workers.attacks.engine.minimum_norm import Nearest
 from workers.attacks.engine.problem import Problem
-from workers.attacks.engine.queries import chosen_per_example, likeliest, linearised
-from workers.attacks.engine.target_classes import over_likeliest
+from workers.attacks.engine.queries import likeliest, linearised, over_likeliest, per_example
 
 _FAB_OVERSHOOT, _FAB_BIAS, _FAB_RETREAT = 0.05, 0.1, 0.9
 _DEEPFOOL_OVERSHOOT = 0.02
@@ -63,7 +62,7 @@ def walk(nearest: Nearest, points: Tensor, classes: Tensor, *, steps: int, overs
         points = _stepped(nearest.problem, points, classes, onward=1 + overshoot, bias=bias)
         reached = nearest.offer(points)
         if retreat < 1:
-            points = chosen_per_example(reached, torch.lerp(inputs, points, retreat), points)
+            points = torch.lerp(inputs, points, per_example(torch.where(reached, retreat, 1.0).to(points.dtype), points))
     return nearest.finished()
 
 
@@ -79,7 +78,7 @@ def _stepped(problem: Problem, points: Tensor, classes: Tensor, *, onward: float
         at_inputs = values + (slopes * (inputs - points)).flatten(1).sum(dim=1)
         anew = step_to_plane(inputs, at_inputs, prepared, norm=norm, bounds=bounds)
         share = _share(problem.ball.distances(way), problem.ball.distances(anew), most=bias).to(points.dtype)
-        ahead = torch.lerp(ahead, inputs.add(anew, alpha=onward), share.view(-1, *[1] * (points.ndim - 1)))
+        ahead = torch.lerp(ahead, inputs.add(anew, alpha=onward), per_example(share, points))
     return ahead.clamp_(*bounds)
 
 

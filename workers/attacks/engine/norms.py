@@ -70,7 +70,7 @@ class LinfBall(Ball):
 
     @staticmethod
     def distances(offsets: Tensor) -> Tensor:
-        return offsets.abs().flatten(1).amax(dim=1)
+        return largest(offsets).flatten()
 
 
 class L2Ball(Ball):
@@ -110,8 +110,8 @@ BALLS: dict[NormName, type[Ball]] = {"l2": L2Ball, "linf": LinfBall}
 
 def largest(values: Tensor) -> Tensor:
     """Return the largest magnitude of each example's values, NaN where one is NaN, shaped to divide by."""
-    magnitudes: Tensor = torch.linalg.vector_norm(values, ord=torch.inf, dim=tuple(range(1, values.ndim)), keepdim=True)
-    return magnitudes
+    axes = tuple(range(1, values.ndim))  # on a CPU, vector_norm takes twenty times as long
+    return torch.maximum(values.amax(dim=axes, keepdim=True), values.amin(dim=axes, keepdim=True).neg_())
 
 
 def scaled_exactly(values: Tensor) -> Tensor:

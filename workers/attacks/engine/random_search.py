@@ -25,8 +25,8 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
 
     Each further query asks whether one window of each example is better at a corner of the ball (l-infinity), or with a bump of
     mass taken from another window (l2); windows shrink as the paper's schedule for 10,000 queries says, `scaled` to so many or as it
-    is. An image's window is a square. A waveform's is
-    a stretch: the same share of its length as a square has of an image's area. Each example has windows of its own.
+    is. An image's window is a square. A waveform's is a stretch: the same share of its length as a square has of an image's area. Each
+    example has windows of its own.
 
     On a deterministic net a query is one evaluation, and a point that is better (see `PointQuality`) is kept. On a randomised net nothing
     is kept by one evaluation: in each query the point found so far is judged again, together with the new one, over the same
@@ -55,7 +55,9 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
         else:
             found, new = compared(problem, best, candidates)
         better = new.better_than(found)
-        best[better], found = candidates[better], new.where(better, found)
+        if len(chosen := better.nonzero().squeeze(1)):
+            best.index_copy_(0, chosen, candidates.index_select(0, chosen))
+            found = new.where(better, found)
     return standing.finished(best)
 
 
@@ -71,20 +73,24 @@ class _Draws:
     def __init__(self, problem: Problem) -> None:
         self.inputs, self.generator, self.epsilon = problem.inputs, problem.generator, problem.settings.epsilon
         self.count, self.channels, *self.sizes = problem.inputs.shape
+        self._ends = torch.tensor(self.sizes, device=problem.inputs.device) + 1
 
     def uniform(self, *shape: int) -> Tensor:
         like = self.inputs
         return torch.rand((self.count, *shape), generator=self.generator, device=like.device, dtype=like.dtype)
 
+    def coins(self, *shape: int) -> Tensor:
+        return self.uniform(*shape) < 0.5  # noqa: PLR2004 (fair ones)
+
     def signs(self, *shape: int) -> Tensor:
-        return (self.uniform(*shape) < 0.5).to(self.inputs.dtype).mul_(2).sub_(1)  # noqa: PLR2004 (a fair coin)
+        return self.coins(*shape).to(self.inputs.dtype).mul_(2).sub_(1)
 
     def signs_per_channel(self) -> Tensor:
         return self.signs(self.channels, *[1] * len(self.sizes))
 
     def corners(self, side: int) -> Tensor:
         """First corners of windows of this side, (batch, spatial axes), uniform over the positions where they fit."""
-        rooms = torch.tensor([size - side + 1 for size in self.sizes], device=self.inputs.device)
+        rooms = self._ends - side
         return torch.minimum((self.uniform(len(self.sizes)) * rooms).long(), rooms - 1)
 
     def side(self, share: float) -> int:
@@ -113,20 +119,19 @@ def _stripes(draws: _Draws) -> Tensor:
 def _corner_windows(draws: _Draws, problem: Problem, best: Tensor, places: Tensor, share: float) -> Tensor:
     """Return the best points with one window each moved to a corner of the ball, the same for all its points in a channel."""
     side, ball = draws.side(share), cast("LinfBall", problem.ball)
-    inside = _window_places(draws.corners(side)[places], side)
-    upper = draws.signs_per_channel()[places].movedim(1, -1) > 0
-    candidates = best.clone()
-    candidates[inside] = torch.where(upper, ball.high[inside], ball.low[inside])
-    return candidates
+    inside = _window_places(draws.corners(side)[places], side=side, sizes=draws.sizes)[:, None].expand(-1, draws.channels, -1)
+    upper = draws.coins(draws.channels, 1)[places]
+    corners = torch.where(upper, ball.high.flatten(2).gather(2, inside), ball.low.flatten(2).gather(2, inside))
+    return best.flatten(2).scatter(2, inside, corners).view_as(best)
 
 
-def _window_places(corners: Tensor, side: int) -> tuple[Tensor | slice, ...]:
-    """Return the index of each example's window of this side: what it picks has the shape (batch, *window, channels)."""
-    count, axes = corners.shape
-    offsets = torch.arange(side, device=corners.device)
-    along = [(corners[:, axis : axis + 1] + offsets).view(count, *[1] * axis, side, *[1] * (axes - axis - 1)) for axis in range(axes)]
-    examples = torch.arange(count, device=corners.device).view(count, *[1] * axes)
-    return examples, slice(None), *along
+def _window_places(corners: Tensor, *, side: int, sizes: list[int]) -> Tensor:
+    """Return the indices of the points of each example's window, its spatial axes flattened, (batch, points in a window)."""
+    first, offsets = torch.zeros_like(corners[:, 0]), torch.zeros(1, dtype=torch.long, device=corners.device)
+    for axis, size in enumerate(sizes):
+        first = first * size + corners[:, axis]
+        offsets = (offsets[:, None] * size + torch.arange(side, device=corners.device)).flatten()
+    return first[:, None] + offsets
 
 
 def _tiled_bumps(draws: _Draws) -> Tensor:
@@ -150,7 +155,7 @@ def _moved_bumps(draws: _Draws, problem: Problem, best: Tensor, places: Tensor, 
     first, indices = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)
     second, _ = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)
     offsets = best - problem.inputs
-    bump = _placed(_bump(side, axes=len(draws.sizes), like=best), indices, turned=draws.uniform()[places] < 0.5)  # noqa: PLR2004 (a fair coin)
+    bump = _placed(_bump(side, axes=len(draws.sizes), like=best), indices, turned=draws.coins()[places])
     inside = offsets * first
     shape = bump * first * draws.signs_per_channel()[places] + inside / _norms(inside)
     unused = (draws.epsilon**2 - _norms(offsets, channelwise=False) ** 2).clamp_min_(0) / draws.channels

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.errors import DataError
+from workers.user_cache import TEMPORARY, user_cache, write_text
 
-_TEMPORARY = ".tmp"
 Rows = NDArray[Any]
 
 
@@ -29,11 +29,6 @@ def cache_folder(root: Path) -> Path:
     if os.access(cache if cache.is_dir() else root, os.W_OK):
         return cache
     return user_cache()
-
-
-def user_cache() -> Path:
-    """The user's own cache folder of this program."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustsweep"
 
 
 def stat_key(description: str, paths: Iterable[Path]) -> str:
@@ -87,23 +82,6 @@ def cached_text(path: Path, make: Callable[[], str]) -> str:
     return text
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text under a temporary name, then rename it.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.stem}.", suffix=_TEMPORARY, delete=False, encoding="utf-8") as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text)
-            file.close()
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
 def release(rows: Rows) -> None:
     """Give the memory back that a memory-mapped array, unchanged since, has taken; what is read again comes from the file."""
     base: Any = rows
@@ -124,7 +102,7 @@ def _mapped(path: Path, shape: tuple[int, ...], kind: str) -> Rows | None:
 
 def _write(path: Path, shape: tuple[int, ...], rows: Iterable[Rows], kind: str) -> None:
     # Written, not mapped: on a full disk a write is an error, a store into a map kills the process.
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}.", suffix=_TEMPORARY, delete=False) as file:
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}.", suffix=TEMPORARY, delete=False) as file:
         temporary = Path(file.name)
         try:
             np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
@@ -139,7 +117,7 @@ def _write(path: Path, shape: tuple[int, ...], rows: Iterable[Rows], kind: str) 
 
 
 def _clear_leftovers(path: Path) -> None:
-    for leftover in path.parent.glob(f".{path.stem}.*{_TEMPORARY}"):
+    for leftover in path.parent.glob(f".{path.stem}.*{TEMPORARY}"):
         leftover.unlink(missing_ok=True)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from workers.data.loading.array_cache import cache_folder, write_text
+from workers.data.loading.array_cache import cache_folder
 from workers.errors import DataError
 from workers.regular_files import open_regular
+from workers.user_cache import write_text
 
 _YOUNG = 2 * 10**9  # ns: a file that was written just now may be written again within its time's resolution
 Known = Mapping[str, tuple[int, int, str]]
