@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
+from typing import Any, ClassVar, NamedTuple, Self, get_args
 
 from pydantic import model_validator
 
@@ -144,9 +144,6 @@ def require_foolbox_form(name: str, *, loss: str, eot: bool, early_stop: bool) -
         raise ValueError("backend=foolbox: Foolbox averages no gradients (knowledge eot); use native")
     if early_stop:
         raise ValueError("backend=foolbox with early_stop=true: Foolbox takes every step; use native")
-
-
-SuiteVersion = Literal["plus", "rand", "standard"]
 
 
 class _Part(NamedTuple):

@@ -188,12 +188,12 @@ class DataSpec(ComponentSpec):
 
     @property
     def whole(self) -> "DataSpec":
-        """The same data set without a limit to its training examples, with nothing held out of them and none beside them."""
+        """The same data set without a limit to its training examples, with nothing held out of them and none added to them."""
         return self.unlimited.model_copy(update={"validation_examples": 0})
 
     @property
     def unlimited(self) -> "DataSpec":
-        """The same data set without a limit to its training examples and none beside them, but with the same ones held out of them."""
+        """The same data set without a limit to its training examples and none added to them, but with the same ones held out of them."""
         return self.model_copy(update={"train_examples": None, **NO_EXTRA})
 
 

@@ -290,7 +290,7 @@ def _objective(found: Attacked, asked: str | None, *, choose: bool) -> str:
 
 
 def _separation(rows: Sequence[ResultRow]) -> tuple[int, float]:
-    """How far the rows are apart, as `separation`; then the epsilon."""
+    """Separation of the rows (see `separation`), then their epsilon."""
     return separation((row.robust_accuracy or 0.0, row.ci_low, row.ci_high) for row in rows), rows[0].epsilon
 
 

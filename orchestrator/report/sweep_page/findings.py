@@ -164,7 +164,7 @@ def _levels(values: Sequence[tuple[object, float]]) -> Iterable[tuple[str, float
 
 
 def _says(row: ResultRow) -> tuple[bool, bool, int, float]:
-    """What is greater in the row that says more: a worst case, over all knowledge, over more attacks; of single attacks the most harm."""
+    """Order of rows by what they say: a worst case most, over all knowledge, over more attacks; of single attacks the most harm."""
     return row.attack == _WORST, row.knowledge == _ANY, row.attacks, -_robust(row)
 
 
