@@ -11,7 +11,8 @@ from workers.artifacts.outcomes import DiagnosisOutcome, FlagsOutcome, Result, S
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
 from workers.spec.fields import Stage, spelled
-from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
 if TYPE_CHECKING:

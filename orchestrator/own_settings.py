@@ -13,7 +13,7 @@ from typing import Any
 from workers.component_registry import Registry
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
 from workers.spec.component import ComponentSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 
 SECTIONS: dict[str, tuple[str, ...]] = {

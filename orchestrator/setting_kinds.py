@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from workers.component_registry import Registry
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.step_settings import IsNumber
 from workers.spec.training import TrainingSpec
 

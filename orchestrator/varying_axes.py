@@ -12,7 +12,9 @@ from pydantic.fields import FieldInfo
 
 from orchestrator.own_settings import FIELDS, SECTIONS, hashable, held, own_names, value_of
 from workers.spec.component import ComponentSpec
-from workers.spec.job import SKETCH_SETTINGS, TUCKER_SETTINGS, Job, JobSpec, ModelSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.model import SKETCH_SETTINGS, TUCKER_SETTINGS, ModelSpec
+from workers.spec.stages import JobSpec, TrainSpec
 from workers.spec.training import TrainingSpec
 
 ModelSettings = Mapping[str, Any]

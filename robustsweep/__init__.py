@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.examples.attacked import AttackedExamples
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
-    from workers.runtime.model_file import load_model_file as load_model
+    from workers.runtime.stored_models import load_model_file as load_model
 
 __all__ = [
     "ActivationDefence",
@@ -63,7 +63,7 @@ _PLACES = {
     "attacked": "orchestrator.api.networks",
     "audit": "orchestrator.audit.notebook",
     "launch": "orchestrator.api.sweeps",
-    "load_model": "workers.runtime.model_file",
+    "load_model": "workers.runtime.stored_models",
     "open_results": "orchestrator.api.results",
     "pivot": "orchestrator.api.results",
     "plan": "orchestrator.api.sweeps",

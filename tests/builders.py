@@ -23,17 +23,9 @@ from workers.spec.attack import AttackSettings, settled
 from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.diagnosis import DiagnosisSettings, probes
 from workers.spec.fields import ExampleOrder, Knowledge
-from workers.spec.job import (
-    AttackSpec,
-    CraftSpec,
-    DiagnoseSpec,
-    EvaluateSpec,
-    EvaluationSpec,
-    Job,
-    ModelSpec,
-    SurfaceSpec,
-    TrainSpec,
-)
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 

@@ -14,8 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from workers.facts import CodeSource
 from workers.references import examples, resolved, scheme_of, schemes
-from workers.settings import Settings, settings_of
-from workers.signatures import require_signature
+from workers.settings import Settings, require_signature, settings_of
 from workers.undecorated import undecorated
 
 F = TypeVar("F")

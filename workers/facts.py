@@ -109,7 +109,7 @@ class AttackFacts:
 
     One that `minimises` looks for the smallest perturbation, whatever epsilon is, and succeeds where that is within epsilon. One that is
     `untargeted` takes no target. One that `restarts` starts at the clean example, and at random points in its later runs alone. A `suite`
-    consists of other attacks (see `workers.spec.autoattack_parts`). A `library`'s asks the net by itself: its gradients are averaged over
+    consists of other attacks (see `workers.spec.attack`). A `library`'s asks the net by itself: its gradients are averaged over
     no draws (knowledge `eot`), and one that `selects` trusts single evaluations, which only those of a deterministic net are worth. Its
     `modalities` are those of the inputs that it takes."""
 

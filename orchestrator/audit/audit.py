@@ -9,8 +9,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from orchestrator.audit.budget import Budget
-from orchestrator.audit.rounds import Round, rounds, space_of
+from orchestrator.audit.rounds import Budget, Round, rounds, space_of
 from orchestrator.bundle.write_bundle import write_bundle
 from orchestrator.console import say
 from orchestrator.launching.launch import LaunchOptions
@@ -25,7 +24,8 @@ from orchestrator.verdict import reasons
 from workers.errors import UserError
 from workers.registry import DATASETS
 from workers.spec.fields import NormName, positive_fraction
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 _DOUBTFUL = "suspicious"
 

@@ -14,7 +14,7 @@ from torch import nn
 from orchestrator.api.frames import frame_of_results
 from orchestrator.api.in_memory import register_network
 from orchestrator.audit.audit import AuditOptions, AuditOutcome, run_audit
-from orchestrator.audit.budget import read_budget
+from orchestrator.audit.rounds import read_budget
 from orchestrator.audit.summary import audit_lines, render_audit, require_outcome
 from orchestrator.console import Terminal, preformatted, printed
 from orchestrator.launching.drive import SIGNAL_CODE

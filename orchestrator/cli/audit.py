@@ -70,7 +70,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     from typing import get_args
 
     from orchestrator.audit.audit import AuditOptions, run_audit
-    from orchestrator.audit.budget import read_budget
+    from orchestrator.audit.rounds import read_budget
     from orchestrator.audit.summary import audit_json, audit_lines, render_audit, require_outcome
     from orchestrator.console import say, shell_command
     from orchestrator.executors.base import Resources

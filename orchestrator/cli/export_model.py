@@ -22,7 +22,7 @@ def export_model(
     from orchestrator.paths import write_atomically
     from orchestrator.store import open_store
     from orchestrator.store.reading.job_details import find_key
-    from workers.runtime.model_file import model_file
+    from workers.runtime.stored_models import model_file
 
     where = paths(home, store, artifacts=artifacts)
     with open_store(where.store_url, upgrade=False) as opened:

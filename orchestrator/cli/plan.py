@@ -72,7 +72,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         write_job_files(found, write_jobs, root=where.data_root)
         keep_weights_of(space, tuple(overrides or ()), where)
     if layers:
-        from orchestrator.tables.layers_table import layer_tables
+        from orchestrator.tables.plan_table import layer_tables
         from orchestrator.tables.writers import render
 
         show(render(list(layer_tables(found)), output.value))

@@ -79,7 +79,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
 
     from orchestrator.store import open_store, parse_conditions, result_rows
     from orchestrator.store.reading.gaps import missing
-    from orchestrator.store.reading.worst_case_rows import with_single_attacks
+    from orchestrator.store.reading.worst_cases import with_single_attacks
     from orchestrator.tables.result_columns import ExtraColumns
     from orchestrator.tables.results_table import render_results
     from orchestrator.tables.selection import grouped, ordered, pivoted

@@ -1,7 +1,7 @@
-"""Context of the dashboard: places from the environment, the viewer's clock and colours from the browser."""
+"""Context of the dashboard: its pages, places from the environment, the clock and colours of the reader's browser."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -11,6 +11,19 @@ import streamlit as st
 
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import Store, open_store
+
+_PAGES: dict[str, st.Page] = {}
+
+
+def page(title: str, function: Callable[[], None], *, default: bool = False) -> st.Page:
+    """Register a page of the menu by its title."""
+    _PAGES[title] = st.Page(function, title=title, url_path=title.lower(), default=default)
+    return _PAGES[title]
+
+
+def go_to(title: str) -> None:
+    """Show the page of that title, and keep all choices."""
+    st.switch_page(_PAGES[title])
 
 
 def paths() -> Paths:

@@ -193,7 +193,7 @@ def _compare(perturbed: Example) -> None:
 
 
 def _predicted(guess: Guess | None) -> str:
-    """What the network takes the example for, to follow the name of its picture."""
+    """Prediction of the network for the example, to follow the name of its picture."""
     if guess is None:
         return ""
     share = "" if guess.confidence is None else f", {100 * guess.confidence:.1f} %"

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from orchestrator.dashboard.cached_reads import model_names, read_rows, read_runs
-from orchestrator.dashboard.context import opened
+from orchestrator.dashboard.context import go_to, opened
 from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_picture, show_table
-from orchestrator.dashboard.navigation import go_to
 from orchestrator.dashboard.results_page import PERCENT, results_frame
 from orchestrator.figures import accuracy_curves, training_curves
 from orchestrator.figures.picture import Record

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from orchestrator.dashboard import examples_page, figures_page, models_page, progress_page, results_page, search_page, surfaces_page
+from orchestrator.dashboard.context import page
 from orchestrator.dashboard.elements import problem
-from orchestrator.dashboard.navigation import page
 from workers.errors import ArtifactError, DataError, UserError
 from workers.plugins import load_plugins, named_in_environment
 

@@ -14,7 +14,8 @@ from orchestrator.names import JobNames
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.store import Store
 from orchestrator.store.reading.dashboard_queries import running_elsewhere
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 
 class JobSupply:

@@ -12,7 +12,8 @@ from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from workers.artifacts.outcomes import BatchRecord, EpochRecord, Result
 from workers.errors import ArtifactError, describe
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 _MOST_SUPERSEDED = 10  # alternating with the attempts of a second driver: this must end
 

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.examples.example_pixels import Array
-from orchestrator.examples.grid_page import fragment, page
+from orchestrator.examples.grid_files import draw, fragment, page
 from orchestrator.examples.panels import Example, Guess, PanelRow, lines
-from orchestrator.examples.png import draw
 from orchestrator.examples.stored import adversarial_examples, class_names, clean_examples, data_of, kept_file
 from orchestrator.names import job_name
 from orchestrator.paths import write_atomically
@@ -19,7 +18,8 @@ from orchestrator.store.reading.example_outcomes import example_numbers
 from workers.artifacts.artifacts import Artifacts
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, CraftSpec, Job
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, CraftSpec
 
 MOST_SHOWN = 16
 """Number of examples that are shown by default."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-_PIXELS = 256
 _CHANNELS, _IMAGE_AXES = 3, 3
 _LEVELS = 255
 _WIDTH, _WAVE_ROWS, _SPECTRUM_ROWS = 300, 72, 96
@@ -26,11 +25,6 @@ def image_pixels(array: Array) -> Pixels:
     """Return an image (channels, height, width) in [0, 1], a pixel for each of its own."""
     pixels: Pixels = np.round(_LEVELS * np.clip(array, 0, 1)).astype(np.uint8).transpose(1, 2, 0)
     return pixels if pixels.shape[2] == _CHANNELS else pixels.repeat(_CHANNELS, axis=2)
-
-
-def as_image(array: Array) -> Pixels:
-    """Return an image (channels, height, width) in [0, 1], its pixels large enough to be seen."""
-    return enlarged(image_pixels(array), _PIXELS)
 
 
 def enlarged(pixels: Pixels, rows: int) -> Pixels:

@@ -1,12 +1,22 @@
 """Executor interface, and the resources and folders of an executor."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from orchestrator.driver.sweep_run import SweepRun
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.fields import Stage
+
+
+def gpus_here(devices: Path = Path("/dev")) -> int:
+    """Return the number of NVIDIA GPUs of this machine that this process may use, by their device files and `CUDA_VISIBLE_DEVICES`."""
+    found = len([path for path in devices.glob("nvidia*") if path.name.removeprefix("nvidia").isdigit()])
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return found if visible is None else min(found, len([name for name in visible.split(",") if name.strip() not in ("", "-1")]))
+
 
 _TRAINING: frozenset[Stage] = frozenset({"pretrain", "fine_tune"})
 

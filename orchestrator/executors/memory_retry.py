@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from orchestrator.driver.sweep_run import SweepRun
-from workers.spec.batch_size import batch_size
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec, batch_size
 
 _DIVIDED_BY = (4, 16, 64)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.escaping import visible
 from orchestrator.figures.theme import Drawing, figure_of
-from orchestrator.statistics.separation import separation
+from orchestrator.statistics.differences import separation
 from orchestrator.tables.table import Value
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Picture:
 
     @property
     def rank(self) -> tuple[int, float, float]:
-        """What is greatest in the one of several pictures that is shown first: how well the models are told apart, then the epsilon, then
+        """Order among several pictures, of which the greatest is shown first: how well the models are told apart, then the epsilon, then
         the harm that the attack does."""
         known = [row for row in self.table if row.get(ROBUST) is not None]
         figures = [(number(row[ROBUST]), _end(row, "95% low"), _end(row, "95% high")) for row in known]

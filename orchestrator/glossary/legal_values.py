@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import PlainValidator
 from pydantic.fields import FieldInfo
 
-from search_spaces.schema.grid import WrittenHeldOut
+from search_spaces.schema.model_axes import WrittenHeldOut
 from search_spaces.schema.search_section import HUB, OwnSampler, Sampler
 from search_spaces.schema.training_axes import WrittenCountRange, WrittenEpsilonRange, WrittenMilestones
 from search_spaces.schema.wording import word

@@ -14,13 +14,13 @@ from pydantic_core import PydanticUndefined
 from orchestrator.glossary.legal_values import legal_values, of_one_value
 from search_spaces.schema.axes import AxisSection
 from search_spaces.schema.component_axes import ComponentAxes
-from search_spaces.schema.grid import LISTS, sections
 from search_spaces.schema.search_section import SearchSection
+from search_spaces.schema.sections import LISTS, sections
 from search_spaces.schema.wording import word
 from search_spaces.space import Space
 from workers.settings import Frozen
 from workers.spec.component import DataSpec, DefenceSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 

@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from orchestrator.executors.base import Resources
-from orchestrator.executors.gpus import gpus_here
+from orchestrator.executors.base import Resources, gpus_here
 
 ExecutorName = Literal["auto", "ray", "processes", "inline"]
 

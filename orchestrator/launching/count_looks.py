@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.store import open_store
 from orchestrator.store.reading.test_looks import looks_at_test
-from orchestrator.store.writing.record_test_looks import record_test_looks
+from orchestrator.store.writing.record import record_test_looks
 from workers.errors import UserError
 
 

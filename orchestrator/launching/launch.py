@@ -25,7 +25,7 @@ from orchestrator.mirrors import SweepMirrors, parse_target
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
-from orchestrator.planning.digests_of_files import digests_of_files
+from orchestrator.planning.input_digests import digests_of_files
 from orchestrator.planning.prelaunch_checks import check_home, check_sizes, verify_data
 from orchestrator.store import Store, open_store
 from orchestrator.store.connection.urls import parse_url

@@ -10,9 +10,8 @@ from pathlib import Path
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
-from orchestrator.planning.changed_code import changed_code, changed_data
-from orchestrator.planning.digests_of_files import digests_of_files
 from orchestrator.planning.expand import expand_space
+from orchestrator.planning.input_digests import changed_code, changed_data, digests_of_files
 from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
 from orchestrator.racing.raced_attacks import raced_attacks
@@ -25,7 +24,8 @@ from orchestrator.store.reading.timings import recent_timings
 from workers.code import code_here
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
-from workers.spec.job import JOB, TrainSpec
+from workers.spec.job import JOB
+from workers.spec.stages import TrainSpec
 
 
 def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int = MAX_JOBS) -> tuple[str, Plan]:

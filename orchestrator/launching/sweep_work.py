@@ -27,7 +27,8 @@ from orchestrator.store.writing.driver_lease import plan_again, take_sweep
 from orchestrator.store.writing.record import record_search
 from search_spaces import HUB, LoadedSpace
 from workers.errors import UserError
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 _DIGITS = 12
 
@@ -192,7 +193,7 @@ class SearchLaunch:
         """Return the jobs of a few configurations."""
         section = self._loaded.space.search
         if section is not None and section.sampler.startswith(HUB):
-            from orchestrator.search.hub_samplers import sampler_class  # with Optuna, which grids do not need
+            from orchestrator.search.samplers import sampler_class  # with Optuna, which grids do not need
 
             sampler_class(section.sampler)
         jobs = possible_jobs(self._loaded.space, max_jobs=self._max_jobs)

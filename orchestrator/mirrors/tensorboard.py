@@ -22,7 +22,7 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, *, anew: bool) -> None:
-        """Write to the folder, beside what it holds; `anew`: in the place of what earlier mirrors wrote of the same models."""
+        """Write to the folder, in addition to what it holds; `anew`: in the place of what earlier mirrors wrote of the same models."""
         self._folder, self._anew = folder, anew
         self._open: OrderedDict[str, Any] = OrderedDict()
         self._seen: set[str] = set()

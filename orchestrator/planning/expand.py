@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.planning import MAX_JOBS
-from orchestrator.planning.job_count import check_count
-from orchestrator.planning.suite_jobs import cascade_jobs
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, CorruptionSection, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
+from search_spaces.schema.axes import AxisSection
+from search_spaces.schema.wording import listed
 from workers.errors import UserError
 from workers.registry import METRICS
-from workers.spec.attack import not_on_draws
+from workers.spec.attack import not_on_draws, parts
 from workers.spec.fields import CRAFTED, Knowledge
-from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
 Sources = Mapping[SourceName | None, TrainingChain]
@@ -210,3 +211,67 @@ def _spec(trained: Job) -> TrainSpec:
     """Return the training spec of a model."""
     assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a chain is made of them)
     return trained.spec
+
+
+def check_count(grids: Iterable[Grid], max_jobs: int = MAX_JOBS) -> None:
+    """Check that grids have at most `max_jobs` jobs. Equal jobs are counted as often as they come, every model as a randomised one.
+
+    Raises:
+        UserError: they have more; the message names the axes and their numbers of values.
+    """
+    counted = [(count(grid), grid) for grid in grids]
+    total = sum(number for number, _ in counted)
+    if total > max_jobs:
+        axes = dict(_axes(max(counted, key=lambda pair: pair[0])[1])) | {"variants": len(counted)}
+        several = sorted(((number, name) for name, number in axes.items() if number > 1), reverse=True)
+        named = listed(f"{name} {number:,}" for number, name in several)
+        raise UserError(f"about {total:,} jobs, more than --max-jobs {max_jobs:,}; values by axis: {named}")
+
+
+def count(grid: Grid) -> int:
+    """Return at least as many as the grid's measurements of models are, equal ones counted as often as they come."""
+    models = len(grid.seed)
+    for section in (grid.data, grid.model, grid.training, grid.defence, grid.fine_tuning):
+        models *= section.size
+    shards = 1 if grid.racing is None else 1 + -(-(grid.evaluation.examples or 0) // grid.racing.shard)
+    attacks, surfaces = shards * sum(group.size * group.jobs_each for group in grid.attacks), sum(group.size for group in grid.surfaces)
+    corruptions = 0 if grid.corruptions is None else grid.corruptions.size * grid.evaluation.repeats
+    splits = len(grid.splits) if any(grid.data.validation_examples) else 1
+    return models * (1 + splits * grid.evaluation.repeats * (1 + attacks) + (grid.diagnosis is not None) + surfaces + corruptions)
+
+
+def _axes(grid: Grid) -> Iterator[tuple[str, int]]:
+    """Yield the number of values of each axis."""
+    yield from (("seed", len(grid.seed)), ("evaluation.repeats", grid.evaluation.repeats))
+    sections: dict[str, object] = {name: getattr(grid, name) for name in ("data", "model", "defence", "training", "fine_tuning")}
+    sections |= {f"{name}.{number}": group for name in ("attacks", "surfaces") for number, group in enumerate(getattr(grid, name))}
+    for place, section in sections.items():
+        assert isinstance(section, AxisSection)  # noqa: S101 (the others are no axes)
+        yield from ((f"{place}.{name}", len(values)) for name, values in section.axes.items())
+
+
+def cascade_jobs(model: Job, asked: Asked, evaluation: EvaluationSpec, *, repeat: int, randomised: bool) -> Iterator[Job]:
+    """Yield the jobs of a suite's attacks in their order, then the one with the suite's outcome.
+
+    On a deterministic model each attack is run on those examples alone that the one before it left. On a randomised one, where surviving
+    one evaluation means little, each is run on all of them, and the worst is chosen example by example on other draws than it is scored on.
+    Each attack keeps the examples that the suite was asked to keep.
+
+    Raises:
+        UserError: the model is randomised, and there is a single draw to choose by and to score on.
+    """
+    suite, knowledge = asked.attack, asked.knowledge
+    if randomised and evaluation.draws == 1:
+        raise UserError(f"evaluation.draws=1 with attack {suite.name} on a randomised model: some draws choose, others score; 2 or more")
+    found: list[Job] = []
+    for part in parts(suite, early_stop=not randomised):
+        before = found if not randomised else []
+        known = knowledge if part.facts.takes_gradients else "randomized"
+        after = ", ".join(job.spec.attack.name for job in before if isinstance(job.spec, AttackSpec))
+        spec = AttackSpec(
+            attack=part, knowledge=known, evaluation=evaluation, repeat=repeat, after=after, keep_examples=asked.keep_examples
+        )
+        found.append(Job.of(spec, model=model, **({"survivors": before[-1]} if before else {})))
+    yield from found
+    joined = {job.spec.attack.name: job for job in found if isinstance(job.spec, AttackSpec)} if randomised else {"survivors": found[-1]}
+    yield Job.of(AttackSpec(attack=suite, knowledge=knowledge, evaluation=evaluation, repeat=repeat), model=model, **joined)

@@ -3,7 +3,8 @@
 from workers.spec.attack import AttackSettings
 from workers.spec.diagnosis import probes
 from workers.spec.fields import CRAFTED, Stage
-from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, CraftSpec, DiagnoseSpec, SurfaceSpec, TrainSpec
 
 SIMILAR_STAGES: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),

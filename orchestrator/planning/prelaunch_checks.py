@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workers.data.loading import remote, source
-from workers.data.loading.held_out import number_held_out
+from workers.data.loading.parts import number_held_out
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.component import DataSpec
-from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, SurfaceSpec, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:

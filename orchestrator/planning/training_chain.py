@@ -11,8 +11,10 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import StorageError, UserError
 from workers.spec.component import NO_EXTRA, UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.fields import Stage
-from workers.spec.job import SKETCH_SETTINGS, TUCKER_SETTINGS, Earlier, Job, ModelSpec, TrainSpec
+from workers.spec.job import Earlier, Job
+from workers.spec.model import SKETCH_SETTINGS, TUCKER_SETTINGS, ModelSpec
 from workers.spec.recipes import inherit_training, resolve_training
+from workers.spec.stages import TrainSpec
 from workers.spec.training import UNTRAINED
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from orchestrator.racing.races import Outcomes, Races
 from orchestrator.statistics.intervals import Correct
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import FlagsOutcome
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 
 class RaceSource:

@@ -15,7 +15,7 @@ from orchestrator.names import architecture_in_words, model_slug, model_title, s
 from orchestrator.paths import write_atomically
 from orchestrator.store import ResultRow
 from workers.errors import UserError
-from workers.spec.autoattack_parts import AFTER
+from workers.spec.attack import AFTER
 from workers.spec.fields import ExampleOrder, NormName, epsilon_fraction, positive_fraction
 
 _THREAT_MODELS: dict[NormName, str] = {"linf": "Linf", "l2": "L2"}

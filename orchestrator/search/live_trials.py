@@ -10,8 +10,9 @@ from orchestrator.search.trial_index import FAILED, FAILED_PARENT, JOB_KEYS, KIN
 from orchestrator.search.trial_plan import Complete, Failed, Pruned
 from orchestrator.search.trials import LiveTrial, tell, tell_duplicate
 from orchestrator.store.writing import record as write
-from orchestrator.store.writing.record_test_looks import record_test_looks
-from workers.spec.job import EvaluateSpec, Job, TrainSpec
+from orchestrator.store.writing.record import record_test_looks
+from workers.spec.job import Job
+from workers.spec.stages import EvaluateSpec, TrainSpec
 
 
 class LiveTrials:

@@ -5,8 +5,7 @@ from itertools import islice
 from random import Random
 
 from orchestrator.planning import MAX_JOBS
-from orchestrator.planning.expand import deduplicate, expand_space, grid_jobs
-from orchestrator.planning.job_count import check_count
+from orchestrator.planning.expand import check_count, deduplicate, expand_space, grid_jobs
 from search_spaces import Parameter, ParameterValue, Space
 from workers.errors import UserError
 from workers.spec.job import Job

@@ -9,7 +9,8 @@ from orchestrator.planning.expand import deduplicate, grid_proxy_jobs
 from orchestrator.planning.training_chain import TrainingChain, stop_early, total_epochs
 from orchestrator.search.objectives import Reading, TrialEvidence
 from search_spaces import Asked, Grid, MeasuringPrecision, Objective, Rung, Space
-from workers.spec.job import AttackSpec, EvaluateSpec, Job
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, EvaluateSpec
 
 
 def proxy_jobs(space: Space, grid: Grid, rung: Rung) -> list[Job]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from workers.spec.job import EvaluateSpec, Job
+from workers.spec.job import Job
+from workers.spec.stages import EvaluateSpec
 
 IDENTITY, KIND, REASON, MODEL_KEY, JOB_KEYS = "identity", "kind", "reason", "model_key", "job_keys"
 DUPLICATE_OF, RETRY_OF = "duplicate_of", "retry_of"

@@ -11,9 +11,10 @@ from orchestrator.search.search_state import SearchState
 from orchestrator.search.trial_index import MODEL_KEY
 from orchestrator.store.schema.result_tables import VerdictRecord
 from orchestrator.store.writing import record as write
-from orchestrator.store.writing.record_test_looks import record_test_looks
+from orchestrator.store.writing.record import record_test_looks
 from workers.errors import UserError
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 
 class Winners:

@@ -1,5 +1,6 @@
-"""Difference of two accuracies over the same examples."""
+"""Comparison of measured figures: the difference of two accuracies over the same examples, and how far intervals stand apart."""
 
+from collections.abc import Iterable
 from math import sqrt
 
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, cluster_shares, residual_variance
@@ -58,3 +59,17 @@ def _quantile(variance: float, lucks: list[Luck], probability: float) -> float:
     from scipy.special import ndtri, stdtrit  # here: a plan does without SciPy
 
     return float(stdtrit(variance**2 / uncertainty, probability) if uncertainty > 0 else ndtri(probability))
+
+
+SeparableFigure = tuple[float, float | None, float | None]
+"""A figure with the ends of its interval, where they are known."""
+
+
+def separation(figures: Iterable[SeparableFigure]) -> int:
+    """Return 2 where the intervals of some two figures do not meet, 1 where only their values differ, else 0; of no figures 0."""
+    found = list(figures)
+    if not found:
+        return 0
+    lows = [value if low is None else low for value, low, _ in found]
+    highs = [value if high is None else high for value, _, high in found]
+    return 2 if max(lows) > min(highs) else int(len({value for value, *_ in found}) > 1)

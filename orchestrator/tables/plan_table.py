@@ -1,6 +1,6 @@
-"""Contents of a plan: jobs by stage, and by model or each by itself."""
+"""Contents of a plan: jobs by stage, by model or each by itself, and what becomes of the layers of its networks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import RenderableType
@@ -11,7 +11,10 @@ from orchestrator.planning.plan import STAGES, Plan
 from orchestrator.tables.table import ABSENT, Cell, Column, Table, table_of
 from orchestrator.tables.writers import Format, render
 from orchestrator.varying_axes import ModelSettings, in_words
-from workers.spec.job import Job, TrainSpec
+from workers.data.loading import source
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import TrainSpec
 
 _MOST_MODELS = 40
 
@@ -95,3 +98,37 @@ def _job_table(plan: Plan) -> Table:
         columns=(Column("key", "key"), Column("stage"), Column("job", wraps=True), Column("state")),
         rows=tuple((job.key, job.stage, names(job), _state(job, plan)) for job in plan.jobs),
     )
+
+
+_COLUMNS = (Column("layer"), Column("kernel"), Column("rank"), Column("stays dense, since it", wraps=True))
+
+
+def layer_tables(plan: Plan) -> Iterator[Table]:
+    """Yield one table for each network that the plan's models differ in by layers, titled by the first of them."""
+    from workers.models.network.network import planned_layers
+
+    names, seen = JobNames(plan.jobs), set()
+    for job in plan.jobs:
+        if not isinstance(job.spec, TrainSpec) or (form := _form(job.spec)) in seen:
+            continue
+        seen.add(form)
+        info = source(job.spec.data).info
+        title = f"{names(job)}: {job.spec.model.name} on {job.spec.data.name}"
+        if info is None:
+            yield Table(title=title, columns=_COLUMNS, rows=(), notes=("not known before the data are read",))
+            continue
+        rows = [
+            (layer.name, _product(layer.shape), _product(layer.rank), layer.reason or ABSENT)
+            for layer in planned_layers(job.spec.model, info)
+        ]
+        yield Table(title=title, columns=_COLUMNS, rows=tuple(rows))
+
+
+def _form(spec: TrainSpec) -> tuple[object, ...]:
+    """Settings that the layers of a model's network depend on."""
+    same = {name: ModelSpec.model_fields[name].default for name in ("theta", "sketch_modes", "rescale", "all_zero", "draws", "weights")}
+    return spec.data.name, str(spec.data.settings), spec.model.model_copy(update=same).model_dump_json()
+
+
+def _product(shape: tuple[int, ...] | None) -> str:
+    return ABSENT if shape is None else "x".join(map(str, shape))

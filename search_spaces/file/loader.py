@@ -1,7 +1,7 @@
 """Loads spaces: built-in ones by name, others from a YAML file, with every problem of a file reported at once."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -10,14 +10,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search_spaces.file.named_references import look_up_references
 from search_spaces.file.overrides import overridden
 from search_spaces.file.problems import SpaceProblem, described, dotted, joined
 from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
+from search_spaces.schema.component_axes import ComponentAxes
+from search_spaces.schema.sections import sections
 from search_spaces.schema.wording import listed, shown
 from search_spaces.space import VARIANTS, Location, Space, as_written, given_twice, origin, space_type, usable, with_flat_settings
 from workers.errors import UserError, did_you_mean
 from workers.plugins import load_plugins, named_in_environment
+from workers.references import scheme_of
 from workers.regular_files import open_regular
 
 MAX_BYTES = 200_000
@@ -162,3 +164,40 @@ def _decoded(content: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise joined([SpaceProblem(f"not UTF-8 text: byte 0x{error.object[error.start]:02x}", line=line)], path) from None
+
+
+def look_up_references(data: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Look up every reference in a file's data and in overrides; one that is none is found out when the space is validated."""
+    for name, section in sections().items():
+        if not issubclass(section, ComponentAxes):
+            continue
+        for reference in {*_named(data, name, section.named_by), *_overridden(overrides, name, section.named_by)}:
+            if scheme_of(reference):
+                section.registry.find(reference)
+
+
+def _named(data: Mapping[str, Any], name: str, named_by: str) -> Iterator[str]:
+    """The names in a section of a file, and in that of its variants."""
+    section = data.get(name)
+    for part in section if isinstance(section, list) else [section]:
+        yield from _texts(part.get(named_by)) if isinstance(part, dict) else ()
+    variants = data.get(VARIANTS)
+    for variant in variants if isinstance(variants, list) else ():
+        yield from _named(variant, name, named_by) if isinstance(variant, dict) else ()
+
+
+def _overridden(overrides: Sequence[str], name: str, named_by: str) -> Iterator[str]:
+    for override in overrides:
+        path, _, text = override.partition("=")
+        parts = path.strip().split(".")
+        if name in parts and parts[-1] == named_by:
+            yield from _texts(read_document(text).data)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts in a value of an axis: one, a list, or a choice `{values: [...]}`."""
+    if isinstance(value, dict):
+        value = value.get("values")
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str):
+            yield item

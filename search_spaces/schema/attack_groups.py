@@ -11,8 +11,7 @@ from search_spaces.schema.component_axes import ComponentAxes, known
 from workers.component_registry import Component
 from workers.facts import AttackFacts
 from workers.registry import ATTACKS
-from workers.spec.attack import AttackSettings, not_averaged, require_foolbox_form, settled
-from workers.spec.autoattack_parts import MOST_PARTS
+from workers.spec.attack import MOST_PARTS, AttackSettings, not_averaged, require_foolbox_form, settled
 from workers.spec.fields import (
     BackendName,
     Count,

@@ -1,70 +1,39 @@
-"""The typed schema of space files: what may vary, with which legal values."""
+"""The grid of a space: its sections and axes, and which of their values go together."""
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from itertools import product
-from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
+from typing import Annotated, Any, Self, TypeVar, cast
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PrivateAttr,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    create_model,
-    field_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 from pydantic_core import PydanticKnownError
 
 from search_spaces.schema.attack_groups import AttackGroup
 from search_spaces.schema.axes import Axis
-from search_spaces.schema.component_axes import ComponentAxes, DefenceAxes, known, with_own_settings
+from search_spaces.schema.component_axes import DefenceAxes
 from search_spaces.schema.corruption_section import CorruptionSection
 from search_spaces.schema.diagnosis_section import DiagnosisSection
+from search_spaces.schema.model_axes import DataAxes, ModelAxes
 from search_spaces.schema.racing_section import RacingSection
 from search_spaces.schema.surface_groups import SurfaceGroup
-from search_spaces.schema.training_axes import FineTuningAxes, ListAxis, TrainingAxes, needs_epochs
-from workers.registry import DATASETS, MODELS, REGISTRIES
+from search_spaces.schema.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
+from workers.registry import DATASETS
 from workers.settings import Frozen
 from workers.spec.compatibility import (
     AUGMENTATIONS,
     require_attackable,
     require_augmentable,
-    require_binary_draws,
-    require_binary_form,
-    require_binary_init,
     require_checkpoint,
     require_defensible,
     require_fitting,
     require_mixable,
 )
-from workers.spec.component import DataSpec, require_same_kind
+from workers.spec.component import DataSpec
 from workers.spec.corruption import require_corruptible
-from workers.spec.fields import (
-    AllZero,
-    Count,
-    Draws,
-    ExecutionChoice,
-    Factorization,
-    HeldOut,
-    Index,
-    Initialisation,
-    Normalisation,
-    OpenShare,
-    Prefixes,
-    RankFraction,
-    RankFractions,
-    RankKind,
-    SketchModes,
-    SplitName,
-    Theta,
-)
-from workers.spec.job import MeasuringSettings, ModelSpec
-from workers.spec.step_settings import IsNumber
+from workers.spec.fields import Count, Index, SplitName
+from workers.spec.model import ModelSpec
+from workers.spec.stages import MeasuringSettings
 from workers.spec.training import TrainingSpec
-from workers.weights.place import WeightsPlace
 
 T = TypeVar("T")
 
@@ -87,7 +56,7 @@ def _mapping(value: object) -> object:
     return {} if value is None else value
 
 
-def _groups(value: object) -> object:
+def as_groups(value: object) -> object:
     if value is None:
         return ()
     return tuple(value) if isinstance(value, list) else value
@@ -95,135 +64,7 @@ def _groups(value: object) -> object:
 
 SpaceName = Annotated[str, AfterValidator(_space_name)]
 SpaceTitle = Annotated[str, AfterValidator(_one_line)]
-Fractions = Annotated[tuple[RankFraction, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 Section = Annotated[T, BeforeValidator(_mapping)]
-WrittenHeldOut = Annotated[HeldOut, IsNumber("float")]
-
-
-class DataAxes(ComponentAxes):
-    """The axes of `DataSpec`."""
-
-    registry: ClassVar = DATASETS
-
-    name: Axis[Annotated[str, AfterValidator(known(DATASETS))]]
-    train_examples: Axis[Count | None] = ()
-    validation_examples: Axis[WrittenHeldOut] = ()
-    extra: Axis[Annotated[str, AfterValidator(known(DATASETS))] | None] = ()
-    extra_share: Axis[OpenShare] = ()
-
-    @field_validator("extra")
-    @classmethod
-    def _is_of_the_same_kind(cls, values: tuple[str | None, ...], info: ValidationInfo) -> tuple[str | None, ...]:
-        for name, extra in product(info.data.get("name", ()), filter(None, values)):
-            require_same_kind(name, extra)
-        return values
-
-
-class ModelAxes(ComponentAxes):
-    """The axes of `ModelSpec`. `stage_rank_fractions`, one for each stage after the first convolution, are a short way to write
-    `rank_fractions` for networks that have such stages."""
-
-    registry: ClassVar = MODELS
-    default: ClassVar = ModelSpec().name
-
-    name: Axis[Annotated[str, AfterValidator(known(MODELS))]] = ()
-    tensorized: Axis[bool] = ()
-    factorization: Axis[Factorization] = ()
-    rank_fraction: Axis[RankFraction] = ()
-    rank_kind: Axis[RankKind] = ()
-    rank_fractions: Axis[RankFractions | None] = ()
-    stage_rank_fractions: ListAxis[Fractions | None] = ()
-    tensorize_first: Axis[bool] = ()
-    tensorize_linear: Axis[bool] = ()
-    tensorize_attention: Axis[bool] = ()
-    tensorize_transposed: Axis[bool] = ()
-    execution: Axis[ExecutionChoice] = ()
-    theta: Axis[Theta] = ()
-    sketch_modes: Axis[SketchModes] = ()
-    rescale: Axis[bool] = ()
-    all_zero: Axis[AllZero] = ()
-    draws: Axis[Draws] = ()
-    binary: Axis[bool] = ()
-    init: Axis[Initialisation] = ()
-    normalisation: Axis[Normalisation] = ()
-    weights: Axis[str | None] = ()
-    weights_map: Axis[Prefixes | None] = ()
-
-    @field_validator("weights")
-    @classmethod
-    def _are_there(cls, values: tuple[str | None, ...], info: ValidationInfo) -> tuple[str | None, ...]:
-        """Look for the files, relative to the folder in the validation's context; without one nothing is looked for."""
-        folder = (info.context or {}).get("folder")
-        for written in values:
-            if written is not None and folder is not None:
-                try:
-                    WeightsPlace(written, folder).check()
-                except ValueError as error:
-                    raise ValueError(f"{written}: {error}") from None
-        return values
-
-    @field_validator("weights_map")
-    @classmethod
-    def _there_are_weights(cls, values: Any, info: ValidationInfo) -> Any:
-        if any(values) and not any(info.data.get("weights", ())):
-            raise ValueError("has no effect without weights")
-        return values
-
-    @field_validator("stage_rank_fractions")
-    @classmethod
-    def _there_are_such_stages(cls, values: Any, info: ValidationInfo) -> Any:
-        for name in info.data.get("name") or (cls.default,):
-            stages = MODELS[name].facts.stages
-            for fractions in values:
-                if fractions is not None and len(fractions) != len(stages):
-                    count = f"must be {len(stages)} numbers, one for each stage after the first convolution of {name}"
-                    raise ValueError(count if stages else f"model {name} names no stages; use rank_fractions, by patterns of layer names")
-        return values
-
-    @field_validator("theta")
-    @classmethod
-    def _dense_is_not_sketched(cls, values: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
-        sketched = [theta for theta in values if theta < 1]
-        if sketched and False in info.data.get("tensorized", ()):
-            raise ValueError(f"theta={sketched[0]:g} with tensorized=false: a dense model has no sketch; use theta 1.0 for dense")
-        return values
-
-    @field_validator("draws")
-    @classmethod
-    def _spatial_modes_have_one_draw(cls, values: tuple[Draws, ...], info: ValidationInfo) -> tuple[Draws, ...]:
-        if "example" in values and "all" in info.data.get("sketch_modes", ()):
-            raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
-        return values
-
-    @field_validator("binary")
-    @classmethod
-    def _is_drawn_once_a_batch(cls, values: tuple[bool, ...], info: ValidationInfo) -> tuple[bool, ...]:
-        if True in values:
-            for draws in info.data.get("draws", ()):
-                require_binary_draws(draws)
-        return values
-
-    @field_validator("binary")
-    @classmethod
-    def _there_is_a_binary_form(cls, values: tuple[bool, ...], info: ValidationInfo) -> tuple[bool, ...]:
-        if True in values:
-            for name in info.data.get("name") or (cls.default,):
-                require_binary_form(name)
-        return values
-
-    @field_validator("init")
-    @classmethod
-    def _signs_are_not_decomposed(cls, values: tuple[Initialisation, ...], info: ValidationInfo) -> tuple[Initialisation, ...]:
-        if True in info.data.get("binary", ()):
-            for init in values:
-                require_binary_init(init)
-        return values
-
-    def points(self) -> Iterator[dict[str, Any]]:
-        for point in super().points():
-            by_stage = point.pop("stage_rank_fractions", None)
-            stages = MODELS[point.get("name", ModelSpec().name)].facts.stages
-            yield point if by_stage is None else {**point, "rank_fractions": dict(zip(stages, by_stage, strict=True))}
 
 
 class EvaluationSettings(MeasuringSettings):
@@ -243,9 +84,9 @@ class Grid(Frozen):
     training: TrainingAxes = Field(default=(), validate_default=True)
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
-    attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
+    attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(as_groups)] = ()
     diagnosis: DiagnosisSection | None = None
-    surfaces: Annotated[tuple[SurfaceGroup, ...], BeforeValidator(_groups)] = ()
+    surfaces: Annotated[tuple[SurfaceGroup, ...], BeforeValidator(as_groups)] = ()
     corruptions: CorruptionSection | None = None
     racing: RacingSection | None = None
 
@@ -353,57 +194,3 @@ def _datasets(info: ValidationInfo) -> tuple[str, ...]:
 def _data(info: ValidationInfo) -> list[DataSpec]:
     """The space's data sets with their settings; none where that section is wrong itself."""
     return [DataSpec.model_validate(point) for point in info.data["data"].points()] if "data" in info.data else []
-
-
-_SECTIONS: dict[str, type[Frozen]] = {
-    "data": DataAxes,
-    "model": ModelAxes,
-    "defence": DefenceAxes,
-    "training": TrainingAxes,
-    "fine_tuning": FineTuningAxes,
-    "evaluation": EvaluationSettings,
-    "attacks": AttackGroup,
-    "diagnosis": DiagnosisSection,
-    "surfaces": SurfaceGroup,
-    "corruptions": CorruptionSection,
-    "racing": RacingSection,
-}
-SECTION_NAMES = tuple(_SECTIONS)
-LISTS: dict[str, str] = {"attacks": "attack group", "surfaces": "surface group"}
-"""The sections that are lists, and what they are lists of."""
-
-
-def sections() -> dict[str, type[Frozen]]:
-    """The sections of a space with the settings of every component that is registered now."""
-    return _sections(_registered())
-
-
-def grid_type() -> type[Grid]:
-    """The type of grids with the settings of every component that is registered now."""
-    return _grid_type(_registered())
-
-
-def _registered() -> tuple[int, ...]:
-    return tuple(registry.version for registry in REGISTRIES.values())
-
-
-@lru_cache(maxsize=2)
-def _sections(registered: tuple[int, ...]) -> dict[str, type[Frozen]]:  # noqa: ARG001 (the cache's key)
-    return {name: with_own_settings(section) if issubclass(section, ComponentAxes) else section for name, section in _SECTIONS.items()}
-
-
-@lru_cache(maxsize=2)
-def _grid_type(registered: tuple[int, ...]) -> type[Grid]:
-    found: dict[str, Any] = dict(_sections(registered))
-    group: Any = found["attacks"]
-    section: Any = Section
-    optional = {name: (section[found[name]], found[name]()) for name in ("defence", "fine_tuning")}
-    fields: dict[str, Any] = {
-        "data": (found["data"], ...),
-        "model": (section[found["model"]], Field(default=found["model"](), validate_default=True)),
-        "training": (found["training"], Field(default=(), validate_default=True)),
-        "attacks": (Annotated[tuple[group, ...], BeforeValidator(_groups)], ()),
-        **optional,
-    }
-    ordered = {name: fields[name] for name in Grid.model_fields if name in fields}
-    return create_model("Grid", __base__=Grid, __module__=Grid.__module__, **ordered)

@@ -21,7 +21,8 @@ from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_wo
 from search_spaces import load_space
 from tests.builders import ENVIRONMENT, flags_result, result_of
 from workers.artifacts.outcomes import Result
-from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, EvaluateSpec, TrainSpec
 
 SPACE = """\
 method: grid

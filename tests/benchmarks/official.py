@@ -21,10 +21,9 @@ from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, build
 from workers.registry import DATASETS, MODELS
-from workers.spec.attack import AttackSettings, settled
-from workers.spec.autoattack_parts import parts
+from workers.spec.attack import AttackSettings, parts, settled
 from workers.spec.component import DataSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 

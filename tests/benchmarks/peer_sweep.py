@@ -25,7 +25,7 @@ from workers.data.loading import source
 from workers.models.network import build
 from workers.registry import DATASETS
 from workers.spec.component import DataSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 Settings = dict[str, Any]
 INFO = DATASETS["digits"].facts.info

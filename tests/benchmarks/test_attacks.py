@@ -23,7 +23,8 @@ from workers.models.network import Network, build
 from workers.registry import DATASETS
 from workers.spec.component import DataSpec
 from workers.spec.fields import Draws, Randomness
-from workers.spec.job import ModelSpec, TrainingSpec
+from workers.spec.model import ModelSpec
+from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 
 __all__ = ["two_threads"]

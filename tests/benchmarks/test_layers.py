@@ -14,7 +14,7 @@ from workers.layers import LatentSketch, TuckerLayer, cheaper_execution
 from workers.models.network import Network, build
 from workers.registry import DATASETS
 from workers.spec.fields import ExecutionChoice, Factorization
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 REPEATS = 5

@@ -17,7 +17,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.data.loading.device_split import DeviceSplit
 from workers.models.network import Network, build
 from workers.registry import DATASETS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.recipes import resolve_training
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train

@@ -15,7 +15,8 @@ from tests.builders import (
 )
 from tests.stored import record_sweep
 from workers.spec.diagnosis import probes
-from workers.spec.job import DiagnoseSpec, Job
+from workers.spec.job import Job
+from workers.spec.stages import DiagnoseSpec
 
 
 def finish(store: Store, *jobs: Job) -> None:

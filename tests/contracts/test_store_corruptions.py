@@ -12,7 +12,8 @@ from tests.builders import ENVIRONMENT, evaluate_job, pretrain_job, result_of
 from tests.stored import record_sweep
 from workers.artifacts.outcomes import FlagsOutcome, Result
 from workers.spec.corruption import CorruptionSpec
-from workers.spec.job import CorruptSpec, EvaluationSpec, Job
+from workers.spec.job import Job
+from workers.spec.stages import CorruptSpec, EvaluationSpec
 
 MODEL = pretrain_job()
 EVALUATE = evaluate_job(MODEL)

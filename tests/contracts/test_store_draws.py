@@ -13,7 +13,8 @@ from tests.builders import attack_job, attack_settings, evaluate_job, fine_tune_
 from tests.stored import record_sweep
 from workers.artifacts.per_example import PerExample, Spent
 from workers.errors import UserError
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 RNG = np.random.default_rng(0)
 

@@ -30,7 +30,9 @@ from workers.facts import CodeSource, DatasetInfo
 from workers.registry import REGISTRIES, attack, dataset, defence, metric, model
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DataSpec, DefenceSpec
-from workers.spec.job import Job, ModelSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import TrainSpec
 
 KINDS = ("model", "dataset", "attack", "defence", "metric")
 

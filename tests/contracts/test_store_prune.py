@@ -15,7 +15,9 @@ from tests.builders import attack_job, pretrain_job, small_plan
 from tests.stored import begin_driving, content, launch, leave_artifacts, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
-from workers.spec.job import Job, TrainingSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
+from workers.spec.training import TrainingSpec
 
 JOBS, OTHERS = small_plan(), small_plan(theta=0.3)
 FULL = JOBS[0]  # the pretrained net is both plans'

@@ -9,7 +9,7 @@ from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import ResultRow, Store, accuracy_interval, parse_conditions, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.measured import Setting
-from orchestrator.store.reading.worst_case_rows import with_single_attacks
+from orchestrator.store.reading.worst_cases import with_single_attacks
 from orchestrator.store.schema.result_tables import AttackResultRecord
 from orchestrator.tables.selection import pivoted
 from tests.builders import (
@@ -31,7 +31,8 @@ from workers.errors import UserError
 from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import SignGradientName
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 
 def finish(store: Store, *jobs: Job, sweep: str = "small") -> None:

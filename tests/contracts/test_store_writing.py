@@ -31,7 +31,8 @@ from tests.builders import ENVIRONMENT, RANKS, defend_job, evaluate_job, flags_r
 from tests.stored import begin_driving, record_sweep
 from workers.artifacts.outcomes import unpack_flags
 from workers.errors import UserError
-from workers.spec.job import JOB, Job, ModelSpec
+from workers.spec.job import JOB, Job
+from workers.spec.model import ModelSpec
 
 
 def count(store: Store, record: type[Base]) -> int:

@@ -20,10 +20,11 @@ from workers.attacks.engine.norms import check_examples
 from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerLayer
 from workers.models.network import Network, build
 from workers.registry import ATTACKS, DATASETS, DEFENCES
-from workers.runtime.memory import is_shortage, keep_within
+from workers.runtime.process_memory import is_shortage, keep_within
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import DefenceSpec
-from workers.spec.job import JOB, Job, ModelSpec
+from workers.spec.job import JOB, Job
+from workers.spec.model import ModelSpec
 from workers.train.loop import in_bf16
 
 _ROUNDING = 2e-3  # relative; convolutions on a GPU may take TF32, or sum in another order

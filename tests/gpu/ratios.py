@@ -21,7 +21,7 @@ from tests.gpu.machine import Machine, Part, Work
 from workers.attacks.engine import attack_of
 from workers.models.network import Network, build
 from workers.registry import DATASETS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 INFO = DATASETS["cifar10"].facts.info
 

@@ -12,9 +12,11 @@ from tests.gpu.machine import Machine, Part
 from workers.artifacts.outcomes import BatchRecord, EpochRecord, FlagsOutcome
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import DataSpec
-from workers.spec.job import Job, ModelSpec, TrainSpec
+from workers.spec.job import Job
 from workers.spec.keys import derive_seed
+from workers.spec.model import ModelSpec
 from workers.spec.recipes import resolve_training
+from workers.spec.stages import TrainSpec
 
 _LAST_SECONDS = 20.0
 _OF_TABLE_1 = ("theta", "attack", "epsilon", "clean_accuracy", "robust_accuracy")

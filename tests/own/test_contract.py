@@ -17,7 +17,9 @@ from workers.plugins import load_plugins
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
-from workers.spec.job import AttackSpec, EvaluationSpec, Job, ModelSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import AttackSpec, EvaluationSpec
 
 pytestmark = pytest.mark.usefixtures("forgotten")
 HEAD = "import numpy as np\nimport torch\nfrom torch import nn\nimport robustsweep as rs\n"
@@ -299,7 +301,7 @@ def test_data_that_are_not_as_stated_are_one_line(tmp_path: Path, kind: str, sai
 
 
 def test_an_attack_of_images_alone_is_refused_on_waveforms(tmp_path: Path) -> None:
-    plugin = "import robustsweep as rs\n\n\n@rs.attack(modalities=('image',))\ndef of_images(logits, inputs, labels):\n    return inputs\n"
+    plugin = "import robustsweep as rs\n@rs.attack(modalities=('image',))\ndef of_images(logits, inputs, labels):\n    return inputs\n"
     (tmp_path / "mine.py").write_text(plugin)
     text = (
         "plugins: [mine.py]\ndata: {name: tones}\nmodel: {name: logmel}\ntraining: {epochs: 1}\nattacks: [{attack: of_images, epsilon: 1}]"

@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from search_spaces import builtin_spaces, load_space, paper_steps
 from search_spaces.schema.axis_kinds import axis_kind
-from search_spaces.schema.grid import EvaluationSettings, sections
+from search_spaces.schema.grid import EvaluationSettings
+from search_spaces.schema.sections import sections
 from search_spaces.space import space_type
 from workers.spec.component import DataSpec, DefenceSpec
-from workers.spec.job import MeasuringSettings, ModelSpec
+from workers.spec.model import ModelSpec
+from workers.spec.stages import MeasuringSettings
 from workers.spec.training import TrainingSpec
 
 AttackGroup, Space = sections()["attacks"], space_type()

@@ -7,7 +7,7 @@ from workers.data.loading import DataSource, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.models.network import Network, build
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 CPU = torch.device("cpu")
 

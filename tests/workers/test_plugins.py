@@ -10,7 +10,8 @@ from workers.errors import UserError
 from workers.facts import PluginVersion
 from workers.plugins import archives, job_from_json, load_plugins, load_plugins_of, receive, require_planned
 from workers.registry import METRICS
-from workers.spec.job import JOB, AttackSpec, EvaluationSpec, Job
+from workers.spec.job import JOB, Job
+from workers.spec.stages import AttackSpec, EvaluationSpec
 
 METRIC = """
 import robustsweep as rs

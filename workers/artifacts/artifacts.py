@@ -22,8 +22,9 @@ from workers.artifacts.storage.base import TEMPORARY, Storage
 from workers.errors import ArtifactError, StorageError, SupersededError, first_line
 from workers.plugins import job_from_json
 from workers.spec.component import STORED
-from workers.spec.job import JOB, Job, TrainSpec
+from workers.spec.job import JOB, Job
 from workers.spec.keys import KEY_VERSION
+from workers.spec.stages import TrainSpec
 
 RESULT_FILE, JOB_FILE = "result.json", "job.json"
 CHECKPOINT = "checkpoint"

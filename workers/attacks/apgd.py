@@ -39,6 +39,6 @@ def apgd_dlr(problem: Problem, *, steps: Steps = "paper") -> Tensor:
 def apgd_t(problem: Problem, *, steps: Steps = "paper", classes: Count = 9) -> Tensor:
     """Auto-PGD on the targeted difference of logits ratio, aimed at each of the likeliest other `classes`; below four on the margin."""
     from workers.attacks.engine.auto_pgd import auto_pgd
-    from workers.attacks.engine.target_classes import over_likeliest
+    from workers.attacks.engine.queries import over_likeliest
 
     return over_likeliest(problem, lambda aimed: auto_pgd(aimed, steps=steps), classes=classes)

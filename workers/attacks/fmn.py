@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 @attack(norms=("l2", "linf"), selects=True, loss="margin", minimises=True)
 def fmn(problem: Problem, *, steps: Count = 100) -> Tensor:
     """Steps along the margin's gradient, each projected onto a ball that ends near the boundary."""
-    from workers.attacks.engine.fast_minimum_norm import fast_minimum_norm
+    from workers.attacks.engine.minimum_norm import fast_minimum_norm
 
     return fast_minimum_norm(problem, steps=steps)

@@ -17,7 +17,7 @@ _SIDE = 32
 @corruption(published=True)
 def defocus_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """A blur by a disk."""
-    from workers.corruptions.filters.blur_filters import defocused
+    from workers.corruptions.filters.image_filters import defocused
 
     radius, softness = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1))[severity - 1]
     return defocused(images, radius * _scale(images), softness=softness)
@@ -26,7 +26,7 @@ def defocus_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor: 
 @corruption(published=True)
 def glass_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Pixels that show what is near them, between two blurs."""
-    from workers.corruptions.filters.blur_filters import gaussian
+    from workers.corruptions.filters.image_filters import gaussian
 
     sigma, reach, times = ((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2))[severity - 1]
     scale = _scale(images)
@@ -54,7 +54,7 @@ def _scattered(images: Tensor, draws: ExampleDraws, *, reach: int) -> Tensor:
 @corruption(published=True)
 def motion_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """A blur along a line of any direction within 45 degrees of the horizontal."""
-    from workers.corruptions.filters.blur_filters import moved
+    from workers.corruptions.filters.image_filters import moved
 
     radius, sigma = ((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5))[severity - 1]
     scale, degrees = _scale(images), draws.uniform(low=-45.0, high=45.0)
@@ -64,7 +64,7 @@ def motion_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
 @corruption(published=True)
 def zoom_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """The mean of an image and of what a zoom shows of it, up to 1.05 to 1.25 times as large."""
-    from workers.corruptions.filters.resampling import zoomed
+    from workers.corruptions.filters.image_filters import zoomed
 
     factors = [1 + step / 100 for step in range(5 * severity + 1)]
     total = images.clone()
@@ -76,7 +76,7 @@ def zoom_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # 
 @corruption
 def gaussian_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """A blur by a Gaussian."""
-    from workers.corruptions.filters.blur_filters import gaussian
+    from workers.corruptions.filters.image_filters import gaussian
 
     return gaussian(images, (0.4, 0.6, 0.7, 0.8, 1.0)[severity - 1] * _scale(images))
 

@@ -28,8 +28,7 @@ def elastic_transform(images: Tensor, severity: int, draws: ExampleDraws) -> Ten
     """A random affine map, then local shifts."""
     import torch
 
-    from workers.corruptions.filters.blur_filters import gaussian
-    from workers.corruptions.filters.resampling import sampled
+    from workers.corruptions.filters.image_filters import gaussian, sampled
 
     strength, smoothness, moves = ((0.0, 0.0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03))[
         severity - 1

@@ -20,8 +20,7 @@ def snow(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Flakes that fall, twice over, on a whitened image."""
     import torch
 
-    from workers.corruptions.filters.blur_filters import moved
-    from workers.corruptions.filters.resampling import zoomed
+    from workers.corruptions.filters.image_filters import moved, zoomed
 
     mean, deviation, zoom, least, radius, sigma, kept = (
         (0.1, 0.2, 1.0, 0.6, 8, 3, 0.95),

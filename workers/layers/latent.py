@@ -55,7 +55,7 @@ class LatentKernel(nn.Module, ABC):
 
 
 class LayerSettings(TypedDict, total=False):
-    """What a layer says beside its kernel, see `LatentLayer`."""
+    """Settings of a layer in addition to its kernel, see `LatentLayer`."""
 
     execution: Execution
     stride: Sequence[int]

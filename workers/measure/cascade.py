@@ -1,11 +1,13 @@
-"""Outcomes of attacks that follow each other: survivors among all examples, and the worst of several attacks."""
+"""Outcomes of several attacks as one: survivors among all examples, the worst of several attacks, the shards of one."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.artifacts.per_example import PerExample
+from workers.artifacts.outcomes import FlagsOutcome
+from workers.artifacts.per_example import PerExample, Spent
+from workers.errors import UserError
 
 
 def among_all(correct: NDArray[np.bool_], left: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -58,3 +60,29 @@ def worst_numbers(correct: Sequence[NDArray[np.bool_]], numbers: Sequence[PerExa
     if len(known) < len(numbers):
         return None
     return PerExample.picked(known, most_harmful(correct, [found.arrays[1] for found in known]))
+
+
+def one_after_the_other(shards: Sequence[FlagsOutcome], *, examples: int | None) -> FlagsOutcome:
+    """Return the outcome over the examples of all shards, in their order. Metrics are left out: a median cannot be joined.
+
+    Args:
+        shards: of equally many draws.
+        examples: that there must be in all.
+
+    Raises:
+        UserError: there are others.
+    """
+    correct = np.concatenate([shard.correct() for shard in shards], axis=1)
+    if correct.shape[1] != examples:
+        raise UserError(f"{len(shards)} shards of {correct.shape[1]} examples in all: must be {examples}")
+    numbers = [shard.examples for shard in shards if shard.examples is not None]
+    examples_of_all = PerExample.joined(numbers) if len(numbers) == len(shards) else None
+    return FlagsOutcome.pack(correct, examples=examples_of_all, spent=_in_all([shard.spent for shard in shards]))
+
+
+def _in_all(spent: Sequence[Spent | None]) -> Spent | None:
+    """Return what the shards cost together; None where it is not known of each."""
+    known = [found for found in spent if found is not None]
+    if len(known) < len(spent):
+        return None
+    return Spent(**{name: sum(getattr(found, name) for found in known) for name in Spent.model_fields})

@@ -29,7 +29,7 @@ from workers.registry import ATTACKS, CORRUPTIONS, DEFENCES, LOSSES, METRICS, MO
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.corruption import SEVERITIES, CorruptionSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 _BATCH, _CLASSES, _OTHER_CLASSES, _EPSILON = 4, 7, 5, 0.1
 _ONE_LEVEL = 1.5 / 255

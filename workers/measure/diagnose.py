@@ -88,7 +88,12 @@ class _Probing:
         standing: Flags | None = None
         guided = 1.0
         for probe in probes(settings, half_range=(high - low) / 2, randomised=self.network.randomised, n_classes=self._n_classes()):
-            queries = settings.depth == "full" and not self.network.randomised and probe.attack.name == "square"
+            queries = (
+                settings.depth == "full"
+                and not self.network.randomised
+                and probe.attack.facts.selects
+                and not probe.attack.facts.takes_gradients
+            )
             yield (found := self._outcome(probe, standing=standing if queries else None))
             if (
                 probe.knowledge in ("eot", "randomized")

@@ -61,7 +61,7 @@ def _note(plugin: FilePlugin) -> Path:
 
 
 def _installed() -> list[str]:
-    """What is installed: the names of distributions with their versions, and when they came."""
+    """Names of the installed distributions with their versions, and when they came."""
     folders = [path for path in map(Path, dict.fromkeys(sys.path)) if path.is_dir()]
     found = [path for folder in folders for kind in ("*.dist-info", "*.egg-info", "*.egg-link", "*.pth") for path in folder.glob(kind)]
     return sorted(f"{path} {path.stat().st_mtime_ns}" for path in found)

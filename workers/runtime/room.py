@@ -25,10 +25,10 @@ from workers.progress import Report
 from workers.registry import METRICS
 from workers.runtime.stored_models import load_model
 from workers.spec.component import DataSpec
-from workers.spec.data_digests import data_digest_name
 from workers.spec.fields import ExampleOrder
-from workers.spec.job import EvaluationSpec, Job
-from workers.spec.keys import derive_seed
+from workers.spec.job import Job
+from workers.spec.keys import data_digest_name, derive_seed
+from workers.spec.stages import EvaluationSpec
 from workers.train import Checkpoint
 from workers.train.group import ALONE, TrainingProcess
 

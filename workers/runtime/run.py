@@ -16,12 +16,12 @@ from workers.measure.resumable_loop import SAVE_SECONDS, ProgressFile
 from workers.plugins import raised_at
 from workers.progress import Report, say_nothing
 from workers.runtime.environment import record_environment
-from workers.runtime.memory import is_shortage, keep_within, most_taken, shortage
-from workers.runtime.process_memory import limited_memory
+from workers.runtime.process_memory import is_shortage, keep_within, limited_memory, most_taken, shortage
 from workers.runtime.ranks import computed_by_ranks
 from workers.runtime.room import Room
 from workers.runtime.stages import Computed, compute
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 from workers.train import Checkpoint
 
 

@@ -13,7 +13,7 @@ from workers.artifacts.outcomes import CraftOutcome, DiagnosisOutcome, FlagsOutc
 from workers.artifacts.per_example import PerExample, Spent, packed_numbers
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import UserError
-from workers.measure.cascade import among_all, numbers_among_all, worst_attack, worst_numbers
+from workers.measure.cascade import among_all, numbers_among_all, one_after_the_other, worst_attack, worst_numbers
 from workers.measure.corrupted import corrupter
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import (
@@ -28,7 +28,6 @@ from workers.measure.kept_examples import kept_examples
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
-from workers.measure.shards import one_after_the_other
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network
 from workers.progress import Report
@@ -36,18 +35,9 @@ from workers.runtime.room import Room
 from workers.runtime.training_stages import take_weights, train_stage
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import CRAFTED
-from workers.spec.job import (
-    AttackSpec,
-    CorruptSpec,
-    CraftSpec,
-    DiagnoseSpec,
-    EvaluateSpec,
-    EvaluationSpec,
-    SurfaceSpec,
-    TrainSpec,
-    shard_roles,
-)
+from workers.spec.job import shard_roles
 from workers.spec.keys import derive_seed
+from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
 
 _EXAMPLES, _SURFACE = "examples.safetensors", "surface.safetensors"
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]

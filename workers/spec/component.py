@@ -137,7 +137,7 @@ class DataSpec(ComponentSpec):
     on (None: all of it).
 
     `validation_examples` is a number or a share of the training split, 0 for none. Which ones depends on the data set alone (see
-    `workers.data.loading.held_out`). A data set with a validation split of its own has that one: all of it where a share is asked for,
+    `workers.data.loading.parts`). A data set with a validation split of its own has that one: all of it where a share is asked for,
     else its first so many examples; nothing is held out then.
 
     With `extra`, another data set of the same classes in the same order, the share `extra_share` of each batch is of its training split. It
@@ -188,12 +188,12 @@ class DataSpec(ComponentSpec):
 
     @property
     def whole(self) -> "DataSpec":
-        """The same data set without a limit to its training examples, with nothing held out of them and none beside them."""
+        """The same data set without a limit to its training examples, with nothing held out of them and none added to them."""
         return self.unlimited.model_copy(update={"validation_examples": 0})
 
     @property
     def unlimited(self) -> "DataSpec":
-        """The same data set without a limit to its training examples and none beside them, but with the same ones held out of them."""
+        """The same data set without a limit to its training examples and none added to them, but with the same ones held out of them."""
         return self.model_copy(update={"train_examples": None, **NO_EXTRA})
 
 

@@ -12,8 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Self
 
 from orchestrator.driver.sweep_run import SweepRun
-from orchestrator.executors.base import Folders, Resources
-from orchestrator.executors.gpus import gpus_here
+from orchestrator.executors.base import Folders, Resources, gpus_here
 from orchestrator.executors.hand_out import HandOut
 from orchestrator.executors.processes.worker import BEGUN, ENDED
 from workers.code import FOLDER

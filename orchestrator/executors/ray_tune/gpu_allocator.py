@@ -6,7 +6,8 @@ from itertools import takewhile
 from orchestrator.executors.base import Resources
 from orchestrator.executors.memory_retry import RetryLimits
 from orchestrator.executors.ray_tune.gpu_packing import GpuPacking
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 _MOST_OVERTAKEN = 16
 

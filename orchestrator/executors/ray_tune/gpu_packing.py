@@ -4,8 +4,7 @@ import math
 from collections.abc import Hashable, Iterable
 
 from orchestrator.store.reading.timings import Footprint
-from workers.spec.batch_size import CONTEXT_BYTES, batch_size
-from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec
+from workers.spec.stages import CONTEXT_BYTES, AttackSpec, CraftSpec, DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec, batch_size
 
 SMALLEST_SHARE = 1 / 8
 _MARGIN = 1.2

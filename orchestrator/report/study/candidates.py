@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from orchestrator.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
-from orchestrator.statistics.separation import separation
+from orchestrator.statistics.differences import separation
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.table import Cell
@@ -290,7 +290,7 @@ def _objective(found: Attacked, asked: str | None, *, choose: bool) -> str:
 
 
 def _separation(rows: Sequence[ResultRow]) -> tuple[int, float]:
-    """How far the rows are apart, as `separation`; then the epsilon."""
+    """Separation of the rows (see `separation`), then their epsilon."""
     return separation((row.robust_accuracy or 0.0, row.ci_low, row.ci_high) for row in rows), rows[0].epsilon
 
 

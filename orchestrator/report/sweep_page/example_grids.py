@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from orchestrator.examples.attacked import AttackedExamples, attacked_examples
-from orchestrator.examples.grid_page import fragment
+from orchestrator.examples.grid_files import fragment
 from orchestrator.store import Store
 from orchestrator.store.reading.keeping_attacks import keeping_attacks
 from orchestrator.tables.templates import fill

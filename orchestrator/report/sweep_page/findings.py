@@ -8,7 +8,7 @@ from statistics import fmean
 
 from orchestrator.figures import Picture, accuracy_curves
 from orchestrator.own_settings import hashable, sortable
-from orchestrator.statistics.separation import separation
+from orchestrator.statistics.differences import separation
 from orchestrator.store import ResultRow
 from orchestrator.varying_axes import Axes, in_words, settings_of
 
@@ -156,7 +156,7 @@ def _levels(values: Sequence[tuple[object, float]]) -> Iterable[tuple[str, float
 
 
 def _says(row: ResultRow) -> tuple[bool, bool, int, float]:
-    """What is greater in the row that says more: a worst case, over all knowledge, over more attacks; of single attacks the most harm."""
+    """Order of rows by what they say: a worst case most, over all knowledge, over more attacks; of single attacks the most harm."""
     return row.attack == _WORST, row.knowledge == _ANY, row.attacks, -_robust(row)
 
 

@@ -18,8 +18,8 @@ from orchestrator.store.schema.result_tables import AttackResultRecord, CleanRes
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
 from orchestrator.verdict import checks_of, reasons
 from workers.spec.fields import TrainingStage
-from workers.spec.job import TrainSpec
 from workers.spec.keys import job_key
+from workers.spec.stages import TrainSpec
 
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at", "resumed_key"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]

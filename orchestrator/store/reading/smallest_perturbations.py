@@ -12,7 +12,7 @@ from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord
 from workers.artifacts.per_example import unpacked_numbers
 from workers.registry import ATTACKS
-from workers.spec.autoattack_parts import AFTER
+from workers.spec.attack import AFTER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

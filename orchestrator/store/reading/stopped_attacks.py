@@ -15,7 +15,7 @@ from orchestrator.store.reading.measured import SPENT, Measurement, Setting
 from orchestrator.store.schema.result_tables import ShardResultRecord
 from orchestrator.store.schema.sweep_tables import SweepEpsilonRecord, SweepJobRecord, SweepRecord
 from workers.artifacts.outcomes import FlagsOutcome, unpack_flags
-from workers.spec.autoattack_parts import AFTER
+from workers.spec.attack import AFTER
 
 _COMMON = ("model_key", "after", "knowledge", "source_key", "repeat", "split", "example_order", "of_examples", "batch_size", "draws")
 _OF_ATTACK = frozenset(field.name for field in fields(Setting))

@@ -7,7 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.varying_axes import plain
 from workers.spec.component import STORED
-from workers.spec.job import JobSpec, components_of
+from workers.spec.job import components_of
+from workers.spec.stages import JobSpec
 
 _SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 

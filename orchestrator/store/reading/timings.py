@@ -10,7 +10,8 @@ from orchestrator.store.reading.report_evidence import OUTCOMES
 from orchestrator.store.reading.stored_specs import runnable_spec
 from orchestrator.store.schema.result_tables import EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
-from workers.spec.job import JobSpec, TrainSpec, shard_role
+from workers.spec.job import shard_role
+from workers.spec.stages import JobSpec, TrainSpec
 
 _MOST, _MOST_TRAINED = 3000, 500
 

@@ -30,7 +30,7 @@ from orchestrator.store.schema.sweep_tables import (
     SweepRecord,
 )
 from workers.registry import ATTACKS, DATASETS, DEFENCES, METRICS, MODELS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 _TRAINED = TrainedModelRecord.__table__.columns
 _MODEL = (

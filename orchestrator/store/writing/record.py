@@ -3,7 +3,7 @@
 The only other modules that write are `driver_lease.py`, and in `maintenance` `import_archive.py` and `prune.py`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
@@ -19,9 +19,11 @@ from orchestrator.store.schema.sweep_tables import (
     AttemptRecord,
     JobParentRecord,
     JobRecord,
+    LookReason,
     SweepEpsilonRecord,
     SweepJobRecord,
     SweepRecord,
+    TestLookRecord,
 )
 from orchestrator.store.writing.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases, unjudged_models
@@ -258,3 +260,20 @@ def _finish_attempt(connection: Connection, attempt_id: int, ended: Row) -> None
 def _storable(text: str) -> str:
     """Return the text without what PostgreSQL refuses: zero characters and lone surrogates."""
     return text.replace("\x00", "\\x00").encode(errors="backslashreplace").decode()
+
+
+def record_test_looks(connection: Connection, sweep: str, datasets: Iterable[str], *, reason: LookReason) -> None:
+    """Record a look at the test splits of some data sets.
+
+    Args:
+        connection: with an open transaction.
+        sweep: its name.
+        datasets: the data set of each model that was looked at.
+        reason: see `TestLookRecord`.
+    """
+    at = utc_now()
+    rows = [
+        {"dataset": dataset, "sweep": sweep, "reason": reason, "looked_at": at, "models": models}
+        for dataset, models in sorted(Counter(datasets).items())
+    ]
+    insert_or_ignore(connection, table_of(TestLookRecord), rows)

@@ -30,12 +30,13 @@ from workers.artifacts.outcomes import (
 from workers.artifacts.per_example import as_bytes
 from workers.facts import DatasetInfo
 from workers.registry import DATASETS
-from workers.spec.attack import AttackSettings
-from workers.spec.autoattack_parts import AFTER
+from workers.spec.attack import AFTER, AttackSettings
 from workers.spec.component import NO_EXTRA
 from workers.spec.fields import spelled
-from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
+from workers.spec.job import Job
 from workers.spec.keys import KEY_VERSION
+from workers.spec.model import ModelSpec
+from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, SurfaceSpec, TrainSpec
 
 Row = dict[str, Any]
 _MODEL_COLUMNS = frozenset(column.name for column in TrainedModelRecord.__table__.columns)

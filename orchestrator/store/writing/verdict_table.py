@@ -22,7 +22,7 @@ from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
 from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from workers.artifacts.outcomes import unpack_flags
-from workers.spec.autoattack_parts import AFTER
+from workers.spec.attack import AFTER
 
 _ATTACK = (
     "attack",

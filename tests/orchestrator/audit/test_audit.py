@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import robustsweep as rs
-from orchestrator.audit.budget import Budget, read_budget
-from orchestrator.audit.rounds import rounds
+from orchestrator.audit.rounds import Budget, read_budget, rounds
 from tests.commands import robustsweep
 from workers.errors import UserError
 

@@ -20,7 +20,8 @@ from workers.artifacts.outcomes import FlagsOutcome
 from workers.facts import DatasetInfo
 from workers.models.network import build
 from workers.spec.component import STORED, DataSpec
-from workers.spec.job import AttackSpec, EvaluationSpec, ModelSpec, TrainSpec
+from workers.spec.model import ModelSpec
+from workers.spec.stages import AttackSpec, EvaluationSpec, TrainSpec
 from workers.spec.training import TrainingSpec
 from workers.weights.digest import of_body
 

@@ -32,7 +32,8 @@ from tests.builders import (
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import BatchRecord, EpochRecord
-from workers.spec.job import Earlier, Job, TrainSpec
+from workers.spec.job import Earlier, Job
+from workers.spec.stages import TrainSpec
 
 JOBS = tuple(small_plan(repeats=2))
 

@@ -6,7 +6,7 @@ import wave
 import numpy as np
 from PIL import Image
 
-from orchestrator.examples.example_pixels import as_image, is_image, perturbation_range, png_bytes, sound_pixels
+from orchestrator.examples.example_pixels import enlarged, image_pixels, is_image, perturbation_range, png_bytes, sound_pixels
 from orchestrator.examples.panels import Perturbed
 from orchestrator.examples.sounds import as_wav, loudness_of, snr_db
 from orchestrator.examples.stored import in_input_units
@@ -18,15 +18,15 @@ TONE = (np.sin(2 * np.pi * 2000 * np.arange(16_000) / 16_000)[None] / 2).astype(
 def test_an_image_keeps_its_colours_and_its_difference_is_grey_where_nothing_changed() -> None:
     image = np.zeros((3, 32, 32), dtype=np.float32)
     image[0, 0, 0] = 1
-    pixels = as_image(image)
+    pixels = enlarged(image_pixels(image), 256)
     assert pixels.shape == (256, 256, 3)
     assert pixels[0, 0].tolist() == [255, 0, 0]
     assert pixels[:8, :8].min(axis=(0, 1)).tolist() == [255, 0, 0]
     assert pixels[0, 8].tolist() == [0, 0, 0]
     changed = image * (8 / 255)
-    difference = as_image(perturbation_range(changed))
+    difference = enlarged(image_pixels(perturbation_range(changed)), 256)
     assert difference[0, 0].tolist() == [255, 128, 128]
-    assert np.unique(as_image(perturbation_range(np.zeros_like(image)))).tolist() == [128]
+    assert np.unique(image_pixels(perturbation_range(np.zeros_like(image)))).tolist() == [128]
     assert Perturbed(image, image + changed).largest == np.float32(1 + 8 / 255) - 1
     assert is_image(image)
     assert not is_image(np.zeros((1, 16_000), dtype=np.float32))

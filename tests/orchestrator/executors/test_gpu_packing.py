@@ -20,8 +20,9 @@ from tests.builders import attack_job, attack_settings, evaluate_job, pretrain_j
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
-from workers.runtime.memory import allowed_fraction
-from workers.spec.job import Job, TrainSpec
+from workers.runtime.process_memory import allowed_fraction
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 GIB = 1 << 30
 FULL = pretrain_job()

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.executors.base import Resources
-from orchestrator.executors.gpus import gpus_here
+from orchestrator.executors.base import Resources, gpus_here
 from orchestrator.executors.processes import process_executor
 from orchestrator.launching import choose_executor
 from orchestrator.launching.launch import LaunchOptions

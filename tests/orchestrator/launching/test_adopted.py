@@ -13,7 +13,7 @@ from tests.commands import robustsweep
 from workers.facts import DatasetInfo
 from workers.models.network import build
 from workers.plugins import load_plugins
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 INFO = DatasetInfo(n_classes=3, shape=(3, 64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
 PLUGIN = '''

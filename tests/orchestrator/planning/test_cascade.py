@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from orchestrator.planning.expand import expand_space
-from orchestrator.planning.job_count import count
+from orchestrator.planning.expand import count, expand_space
 from search_spaces import parse_space
 from workers.errors import UserError
 

@@ -6,13 +6,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.planning.expand import expand_space
-from orchestrator.planning.job_count import count
+from orchestrator.planning.expand import count, expand_space
 from search_spaces import load_space, parse_space
 from search_spaces.schema.grid import EvaluationSettings
 from search_spaces.space import space_type
 from workers.errors import UserError
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.recipes import resolve_training
 
 EPSILONS = st.lists(st.sampled_from(["1/255", "2/255", "8/255", "16/255", "0.1"]), min_size=1, max_size=3)

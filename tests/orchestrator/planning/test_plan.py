@@ -10,7 +10,9 @@ from tests.builders import diagnose_job, evaluate_job, pretrain_job, small_plan,
 from tests.workers.data.speech_root import make_root
 from workers.errors import DataError, UserError
 from workers.spec.component import DataSpec
-from workers.spec.job import Job, ModelSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import TrainSpec
 
 
 def test_nothing_done_means_everything_runs_parents_first() -> None:

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from orchestrator.planning.expand import expand_space
-from orchestrator.planning.job_count import count
+from orchestrator.planning.expand import count, expand_space
 from orchestrator.racing.raced_attacks import raced_attacks
 from orchestrator.racing.races import Races
 from search_spaces import SpaceError, parse_space

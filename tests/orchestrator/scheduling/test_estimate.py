@@ -11,7 +11,8 @@ from orchestrator.store.reading.timings import Timing, recent_timings
 from tests.builders import attack_job, attack_settings, evaluate_job, fine_tune_job, pretrain_job, small_plan
 from tests.commands import robustsweep
 from tests.stored import launch
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 
 def timing(job: Job, seconds: float, *, model: Job | None = None, device: str = "cpu") -> Timing:

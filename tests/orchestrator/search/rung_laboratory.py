@@ -5,7 +5,8 @@ from typing import Any
 
 from tests.orchestrator.search.synthetic import PGD, Laboratory, right, space_text
 from workers.artifacts.artifacts import CHECKPOINT
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 EPOCHS = 9
 RUNGS: list[dict[str, Any]] = [{"epochs": 1}, {"epochs": 3}]

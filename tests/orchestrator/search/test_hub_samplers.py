@@ -50,7 +50,7 @@ def test_a_sampler_of_the_hub_needs_its_package(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_sampler_of_the_hub_searches_and_one_that_cannot_be_had_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optunahub", reason="optunahub is not installed: pip install 'robustsweep[optunahub]'")
-    from orchestrator.search.hub_samplers import hub_sampler, sampler_class
+    from orchestrator.search.samplers import hub_sampler, sampler_class
 
     folder = tmp_path / "hub" / "github.com" / "optuna" / "optunahub-registry" / "main" / "package" / "samplers" / "mine"
     folder.mkdir(parents=True)

@@ -19,7 +19,8 @@ from tests.orchestrator.search.synthetic import EXAMPLES, Laboratory, never, sea
 from tests.orchestrator.search.test_kills import launch_killed, study
 from tests.orchestrator.search.test_search import trials
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, EvaluateSpec, TrainSpec
 
 GOALS = ("maximize", "maximize")
 

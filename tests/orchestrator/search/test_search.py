@@ -29,7 +29,8 @@ from tests.commands import robustsweep
 from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
 from tests.stored import begin_driving, record_sweep
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, Job
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec
 
 
 def trials(laboratory: Laboratory, name: str = "small") -> list[FrozenTrial]:

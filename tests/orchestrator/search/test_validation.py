@@ -13,7 +13,8 @@ from orchestrator.store.reading.test_looks import looks_at_test
 from search_spaces import Space
 from tests.orchestrator.search.synthetic import Laboratory, searched, space_text
 from workers.errors import UserError
-from workers.spec.job import EvaluateSpec, Job
+from workers.spec.job import Job
+from workers.spec.stages import EvaluateSpec
 
 
 def choosing(validation: object, *, n_trials: int = 2) -> Space:

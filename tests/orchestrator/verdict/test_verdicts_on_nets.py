@@ -12,9 +12,12 @@ from tests.builders import attack_job, attack_settings
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.runtime.run import RunSettings, run
+from workers.spec.component import DataSpec
 from workers.spec.diagnosis import DiagnosisSettings
-from workers.spec.job import DataSpec, DiagnoseSpec, Job, ModelSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
 from workers.spec.recipes import resolve_training
+from workers.spec.stages import DiagnoseSpec, TrainSpec
 
 EXAMPLES = 60
 STILL = {"eot_samples": 1, "selection_draws": 1, "draws": 1}

@@ -9,8 +9,8 @@ from tests.workers.attacks.attacked import INPUTS, LABELS, NAMES, NET, NORMS, No
 from tests.workers.small import generator, network, split
 from workers.attacks.engine import Problem, Watched
 from workers.attacks.engine.losses import Goal
-from workers.attacks.engine.norms import L2Ball
-from workers.attacks.engine.queries import compared
+from workers.attacks.engine.norms import L2Ball, largest
+from workers.attacks.engine.queries import chosen_per_example, compared
 from workers.errors import NonFiniteError
 from workers.measure.evaluate import correct_flags
 from workers.registry import ATTACKS, DEFENCES
@@ -181,3 +181,21 @@ def test_square_gets_further_on_a_net_that_gives_candidates_the_same_draw():
         for net in (Noisy, Sharing)
     )
     assert expected_loss(shared) > expected_loss(with_own) + 0.02
+
+
+def test_the_largest_magnitude_is_not_finite_where_a_value_is_not():
+    values = torch.tensor([[1.0, -3.0], [torch.nan, 9.0], [-torch.inf, 9.0], [0.0, 0.0]])
+    torch.testing.assert_close(largest(values)[:, 0], torch.tensor([3.0, torch.nan, torch.inf, 0.0]), equal_nan=True)
+
+
+def test_finite_values_whose_sum_is_not_are_no_error():
+    watched = Watched.all_of(lambda points: points, torch.zeros(2, dtype=torch.long))
+    watched(torch.full((2, 4), torch.finfo(torch.float32).max))
+    watched.require_finite()
+
+
+def test_points_are_chosen_to_the_last_bit():
+    points, others = torch.randn(2, 6, 3, 8, generator=generator(0)) * torch.tensor(10.0).pow(torch.arange(-4, 4))
+    flags = torch.tensor([True, False] * 3)
+    chosen = chosen_per_example(flags, points, others)
+    assert torch.equal(chosen, torch.where(flags.view(-1, 1, 1), points, others))

@@ -10,9 +10,8 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from workers.corruptions.filters.blur_filters import defocused, gaussian, moved
 from workers.corruptions.filters.draws import ExampleDraws, example_seeds
-from workers.corruptions.filters.resampling import sampled, zoomed
+from workers.corruptions.filters.image_filters import defocused, gaussian, moved, sampled, zoomed
 from workers.errors import JobError
 from workers.measure.corrupted import corrupted
 from workers.registry import CORRUPTIONS

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from workers.data.loading import Dataset, Split
 from workers.data.loading.device_split import DeviceSplit
-from workers.data.loading.held_out import held_out_of
-from workers.data.loading.parts import part_of
+from workers.data.loading.parts import held_out_of, part_of
 from workers.errors import DataError, UserError
 from workers.spec.component import DataSpec
 

@@ -7,7 +7,7 @@ from tests.workers.small import CPU, data_set
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.tones import FREQUENCIES
 from workers.models.network import build
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 TONES = data_set("tones")
 DATA = TONES.load(None)

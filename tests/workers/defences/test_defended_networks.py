@@ -21,7 +21,9 @@ from workers.models.network import build
 from workers.registry import DEFENCES
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import DefenceSpec
-from workers.spec.job import Job, ModelSpec, TrainingSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 
 NAMES = [name for name in DEFENCES.names() if name != "none"]

@@ -18,8 +18,10 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError, UserError
 from workers.measure.evaluate import correct_flags, replayer
 from workers.runtime.run import RunSettings, run
-from workers.spec.job import JOB, DataSpec, Job, TrainingSpec
+from workers.spec.component import DataSpec
+from workers.spec.job import JOB, Job
 from workers.spec.keys import derive_seed
+from workers.spec.training import TrainingSpec
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = 20

@@ -8,7 +8,7 @@ from workers.attacks.engine import input_gradient
 from workers.layers import TuckerLayer
 from workers.models.architectures.logmel_front_end import LogMelFrontEnd
 from workers.models.network import build
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 TONES = data_set("tones")
 MODELS = ["soundnet5", "logmel"]

@@ -11,8 +11,9 @@ from workers.data.loading.device_split import DeviceSplit
 from workers.layers import BinaryConv, DenseKernel, TuckerKernel
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import build
-from workers.spec.job import ModelSpec, TrainingSpec
+from workers.spec.model import ModelSpec
 from workers.spec.recipes import BINARY
+from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 
 TONES = data_set("tones")

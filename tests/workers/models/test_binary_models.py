@@ -18,8 +18,8 @@ from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, Tensorization, tensorize
 from workers.models.network.tensorize import binarize
 from workers.runtime.run import RunSettings, run
-from workers.spec.job import TrainingSpec
 from workers.spec.recipes import BINARY
+from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 
 NAMES = ["identity", "tanh", "tanh075"]

@@ -9,7 +9,7 @@ from workers.facts import DatasetInfo
 from workers.models.network import build
 from workers.models.network.behaviour import require_sound
 from workers.registry import MODELS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 RGB = DatasetInfo(n_classes=5, shape=(3, 64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
 GREY = DatasetInfo(n_classes=5, shape=(1, 64, 64), mean=(0.5,), std=(0.25,))

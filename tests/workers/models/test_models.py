@@ -7,7 +7,7 @@ from workers.layers import LatentSketch, TuckerKernel, TuckerLayer, resolve_rank
 from workers.models.network import build
 from workers.models.network.tensorize import Tensorization, tensorize
 from workers.registry import MODELS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 
 def of_kind(net, kind):

@@ -8,7 +8,7 @@ import torch
 from tests.workers.small import DIGITS
 from workers.models.network import build
 from workers.registry import MODELS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 NARROW = {
     "wide_resnet": ({"depth": 10, "widen_factor": 1}, 8),

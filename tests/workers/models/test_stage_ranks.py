@@ -8,7 +8,7 @@ from workers.errors import UserError
 from workers.models.network import build
 from workers.models.network.network import planned_layers, require_matched
 from workers.registry import MODELS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 FRACTIONS = (1.0, 0.5, 0.75, 0.25)
 INFO = {"resnet18": data_set("digits").info, "soundnet5": data_set("tones").info, "logmel": data_set("tones").info}

@@ -7,8 +7,11 @@ from pathlib import Path
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from workers.artifacts.outcomes import Result
 from workers.runtime.run import RunSettings, run
-from workers.spec.component import UNDEFENDED, DefenceSpec
-from workers.spec.job import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
+from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import TrainSpec
+from workers.spec.training import TrainingSpec
 
 TRAINING = TrainingSpec(epochs=2, batch_size=20)
 PGD = attack_settings(name="pgd", epsilon=8 / 255, steps=2)

@@ -6,7 +6,11 @@ from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from tests.kept_files import kept
 from tests.workers.runtime.chain import run_all
 from tests.workers.small import data_set
-from workers.spec.job import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
+from workers.spec.component import DataSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import TrainSpec
+from workers.spec.training import TrainingSpec
 
 FGSM = attack_settings(epsilon=0.032, epsilon_literal="0.032")
 DATA = DataSpec(name="tones", train_examples=96)

@@ -12,7 +12,8 @@ from tests.workers.runtime.chain import FULL, train_job
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import SupersededError
 from workers.runtime.run import RunSettings, run
-from workers.spec.job import JOB, TrainingSpec
+from workers.spec.job import JOB
+from workers.spec.training import TrainingSpec
 
 ROOT = Path(__file__).parents[3]
 LONG = train_job(training=TrainingSpec(epochs=40, batch_size=20))

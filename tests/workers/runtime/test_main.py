@@ -9,7 +9,8 @@ from tests.kept_files import kept
 from tests.workers.runtime.chain import FULL, MODEL, run_all, train_job
 from workers.__main__ import main
 from workers.artifacts.artifacts import Artifacts
-from workers.spec.job import JOB, TrainingSpec
+from workers.spec.job import JOB
+from workers.spec.training import TrainingSpec
 
 ROOT = Path(__file__).parents[3]
 DIVERGING = train_job(training=TrainingSpec(epochs=2, batch_size=20, learning_rate=1e30))

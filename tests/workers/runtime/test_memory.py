@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tests.builders import evaluate_job, pretrain_job
-from workers.runtime import memory
+from workers.runtime import process_memory
+from workers.spec.stages import CONTEXT_BYTES
 
 GIB = 1 << 30
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
@@ -26,20 +27,20 @@ def gpu(monkeypatch):
 
 
 def test_a_job_is_held_to_its_share_and_measured_from_its_beginning(gpu):
-    memory.keep_within(CUDA, share=0.5)
-    assert gpu == ["empty", 0.5 - memory.CONTEXT_BYTES / (16 * GIB), "reset"]
-    assert memory.most_taken(CUDA) == 3 * GIB
+    process_memory.keep_within(CUDA, share=0.5)
+    assert gpu == ["empty", 0.5 - CONTEXT_BYTES / (16 * GIB), "reset"]
+    assert process_memory.most_taken(CUDA) == 3 * GIB
 
 
 def test_the_next_job_of_the_process_may_have_more_again(gpu):
-    memory.keep_within(CUDA, share=0.5)
-    memory.keep_within(CUDA, share=1.0)
+    process_memory.keep_within(CUDA, share=0.5)
+    process_memory.keep_within(CUDA, share=1.0)
     assert gpu[-2] == 1.0
 
 
 def test_on_a_cpu_nothing_is_limited_or_measured(gpu):
-    memory.keep_within(CPU, share=1.0)
-    assert (gpu, memory.most_taken(CPU)) == ([], None)
+    process_memory.keep_within(CPU, share=1.0)
+    assert (gpu, process_memory.most_taken(CPU)) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -53,13 +54,13 @@ def test_on_a_cpu_nothing_is_limited_or_measured(gpu):
     ],
 )
 def test_want_of_memory_is_told_from_other_errors(error, short):
-    assert memory.is_shortage(error) is short
+    assert process_memory.is_shortage(error) is short
 
 
 def test_the_message_names_what_did_not_fit_and_where(gpu):
-    said = memory.shortage(pretrain_job(), CUDA, share=1.0, examples_per_pass=None)
+    said = process_memory.shortage(pretrain_job(), CUDA, share=1.0, examples_per_pass=None)
     assert "a GPU of 16.0 GiB is too small for batch_size=" in said
     assert "smaller width" in said
     job = evaluate_job(pretrain_job(), batch_size=64)
-    said = memory.shortage(job, CUDA, share=0.25, examples_per_pass=16)
+    said = process_memory.shortage(job, CUDA, share=0.25, examples_per_pass=16)
     assert said == "the memory of a share of 0.25 of a GPU of 16.0 GiB is too small for batch_size=64 in passes of 16 examples"

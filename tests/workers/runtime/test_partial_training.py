@@ -12,7 +12,9 @@ from workers.artifacts.artifacts import CHECKPOINT, Artifacts
 from workers.artifacts.outcomes import EpochRecord, Result, TrainOutcome
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import UNDEFENDED, DefenceSpec
-from workers.spec.job import JOB, Earlier, Job, TrainingSpec, TrainSpec
+from workers.spec.job import JOB, Earlier, Job
+from workers.spec.stages import TrainSpec
+from workers.spec.training import TrainingSpec
 
 EPOCHS = 3
 ADAM = {"optimizer": "adam", "learning_rate": 0.01}

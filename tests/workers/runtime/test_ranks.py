@@ -14,7 +14,8 @@ from workers.artifacts.artifacts import CHECKPOINT, MODEL_FILE, Artifacts
 from workers.artifacts.outcomes import BatchRecord, EpochRecord, TrainOutcome
 from workers.errors import JobError
 from workers.runtime.run import RunSettings, run
-from workers.spec.job import Job, TrainingSpec
+from workers.spec.job import Job
+from workers.spec.training import TrainingSpec
 
 TRAINING = TrainingSpec(epochs=3, batch_size=20, learning_rate=0.01, adversarial_training="r_fgsm", horizontal_flip=True)
 

@@ -35,8 +35,11 @@ from workers.errors import ArtifactError, DataError, JobError, StorageError, Use
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer
 from workers.runtime.room import clean_gradients
 from workers.runtime.run import RunSettings, run
-from workers.spec.job import DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainingSpec
+from workers.spec.component import DataSpec
+from workers.spec.job import Job
 from workers.spec.keys import derive_seed
+from workers.spec.stages import EvaluateSpec, EvaluationSpec
+from workers.spec.training import TrainingSpec
 
 KIND = {"pretrain": TrainOutcome, "fine_tune": TrainOutcome, "craft": CraftOutcome}
 

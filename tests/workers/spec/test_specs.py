@@ -11,19 +11,11 @@ from workers.registry import ATTACKS as REGISTERED
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.fields import positive_fraction, spelled
-from workers.spec.job import (
-    JOB,
-    AttackSpec,
-    CraftSpec,
-    EvaluateSpec,
-    EvaluationSpec,
-    Job,
-    ModelSpec,
-    TrainingSpec,
-    TrainSpec,
-)
+from workers.spec.job import JOB, Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import AttackSpec, CraftSpec, EvaluateSpec, EvaluationSpec, TrainSpec
 from workers.spec.step_settings import paper_steps
-from workers.spec.training import canonical_epsilon
+from workers.spec.training import TrainingSpec, canonical_epsilon
 
 COUNTS = st.integers(1, 10**6)
 SHARES = st.floats(0, 1)

@@ -7,7 +7,8 @@ from workers.attacks.engine import check_examples
 from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, build
-from workers.spec.job import AttackSettings, ModelSpec
+from workers.spec.attack import AttackSettings
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 from workers.train.adversary import Adversary, DrawnAttack

@@ -17,7 +17,7 @@ from workers.models.network import Network, build
 from workers.registry import ATTACKS, LOSSES
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DefenceSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.train.group import ALONE, TrainingProcess
 from workers.train.weight_perturbation import perturbed_weights
 

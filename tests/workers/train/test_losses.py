@@ -10,7 +10,7 @@ from workers.losses.logit_pairing import logit_pairing
 from workers.losses.mart import mart
 from workers.losses.trades import trades
 from workers.models.network import build
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary, DrawnAttack, remembered
 from workers.train.safe_convolutions import safe_convolutions

@@ -7,7 +7,7 @@ from torch import nn
 from tests.workers.small import DIGITS, generator, split
 from workers.artifacts.artifacts import Artifacts
 from workers.models.network import build
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 from workers.train.loop import in_bf16

@@ -14,7 +14,8 @@ from workers.layers import TuckerLayer
 from workers.models.network import Network, build
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Schedule
-from workers.spec.job import ModelSpec, TrainingSpec
+from workers.spec.model import ModelSpec
+from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, learning_rate, train
 from workers.train.loop import _Trainer
 

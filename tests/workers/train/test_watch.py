@@ -8,7 +8,7 @@ from tests.workers.small import DIGITS, generator, same_state, split
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import EpochRecord, TrainOutcome
 from workers.models.network import build
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 

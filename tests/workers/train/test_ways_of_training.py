@@ -9,7 +9,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import EpochRecord
 from workers.data.loading.device_split import DeviceSplit
 from workers.models.network import build
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, Extra, train
 from workers.train.augment import augmented

@@ -5,8 +5,7 @@ from torch import Tensor
 from workers.attacks.engine.problem import Problem
 from workers.attacks.engine.queries import improved
 from workers.attacks.engine.restarts import attack_of
-from workers.spec.attack import AttackSettings
-from workers.spec.autoattack_parts import parts
+from workers.spec.attack import AttackSettings, parts
 
 
 def cascade(problem: Problem) -> Tensor:

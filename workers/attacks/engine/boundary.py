@@ -6,8 +6,7 @@ from torch import Tensor
 from workers.attacks.engine.hyperplane import Slopes, steepness, step_to_plane
 from workers.attacks.engine.minimum_norm import Nearest
 from workers.attacks.engine.problem import Problem
-from workers.attacks.engine.queries import likeliest, linearised, per_example
-from workers.attacks.engine.target_classes import over_likeliest
+from workers.attacks.engine.queries import likeliest, linearised, over_likeliest, per_example
 
 _FAB_OVERSHOOT, _FAB_BIAS, _FAB_RETREAT = 0.05, 0.1, 0.9
 _DEEPFOOL_OVERSHOOT = 0.02

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.engine.losses import Goal
-from workers.attacks.engine.problem import Logits, Problem
+from workers.attacks.engine.problem import AttackRun, Logits, Problem
 
 _EXAMPLES_PER_PASS = {"cpu": 64, "cuda": 1024}
 """Copies of a batch go through the net together up to so many examples; more would exceed a CPU's cache, or a GPU's memory."""
@@ -211,3 +211,21 @@ def chosen_per_example(flags: Tensor, points: Tensor, others: Tensor) -> Tensor:
 def per_example(values: Tensor, points: Tensor) -> Tensor:
     """Return one value for each example, (batch,), in a shape that multiplies points, (batch, *shape)."""
     return values.view(-1, *[1] * (points.ndim - 1))
+
+
+def over_likeliest(problem: Problem, search: AttackRun, *, classes: int) -> Tensor:
+    """Return each example's best point, (batch, *shape), of searches aimed at each of the likeliest `classes` but the label.
+
+    A later class is tried only on the examples of a deterministic net that no earlier one has moved out of their class; on a randomised
+    net on all, and the outcomes are compared over fresh draws (see `restarted`).
+    """
+    ranked = likeliest(problem, classes)
+    best = search(problem.towards(ranked[:, 0]))
+    for rank in range(1, ranked.shape[1]):
+
+        def again(chosen: Tensor | None, classes: Tensor = ranked[:, rank]) -> Tensor:
+            part = problem if chosen is None else problem.of(chosen)
+            return search(part.towards(classes if chosen is None else classes[chosen]))
+
+        best = improved(problem, best, again, drop=problem.deterministic)
+    return best

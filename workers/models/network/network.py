@@ -19,7 +19,7 @@ from workers.models.network.layer_choice import layer_choices
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Initialisation, Normalisation, Randomness, SignGradientName
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from orchestrator.report.paper.published import PublishedFigure, published_tables
-from orchestrator.report.paper.row_matching import meets
+from orchestrator.report.paper.setups import meets
 from tests.orchestrator.report.paper.rows import cell_at, row_for
 
 EVERY_CELL = [cell for table in published_tables() for row in table.cells for cell in row]

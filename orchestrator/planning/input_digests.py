@@ -1,12 +1,35 @@
-"""Files of plugins and data sets whose change makes jobs new that have results with an earlier version."""
+"""Digests of what jobs are computed from: those of data sets' files, for job keys, and which files of plugins and data sets make jobs
+new that have results with an earlier version."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+from workers.data.loading import remote, source
+from workers.data.loading.remote import DataRoot
+from workers.errors import DataError
 from workers.facts import PluginVersion
-from workers.spec.data_digests import data_set_of
+from workers.spec.component import DataSpec
 from workers.spec.job import Job
+from workers.spec.keys import data_set_of, digests_by
+
+
+@contextmanager
+def digests_of_files(root: DataRoot) -> Iterator[None]:
+    """Inside, planned jobs have the digests of the files in `root`; those of data sets that are not there have none, and cannot be run."""
+
+    @cache
+    def digest_of(data: DataSpec) -> str | None:
+        try:
+            return remote.digest(source(data), root)
+        except DataError:
+            return None
+
+    with digests_by(digest_of):
+        yield
+
 
 EarlierDigests = Mapping[str, Sequence[Mapping[str, str]]]
 """The digests of finished jobs by their seed keys."""
