@@ -48,7 +48,7 @@ gpu:
 
 # A sweep under random kills; CHAOS_SEED=N repeats those of an earlier run.
 chaos: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.faults.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+	$(BIN)/python -m tests.faults.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED)) $(if $(CHAOS_EXECUTOR),--executor $(CHAOS_EXECUTOR))
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,6 @@
 """Names of jobs, models, results and files for people."""
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -24,7 +25,7 @@ Model = TypeVar("Model", bound=tuple[str, ...])
 
 _KEY_DIGITS = 8
 _TOLD = frozenset({"training.adversarial_training"})
-_LONGEST_FILE_NAME = 100
+_LONGEST_FILE_NAME = 100  # bytes
 _FORMS = {"cp": "CP", "tt": "tensor-train", "tucker": "Tucker"}
 _ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
 _DISTINGUISHING = (
@@ -273,5 +274,10 @@ def surface_name(row: "SurfaceRow", draw: int, family: "Sequence[SurfaceRow]") -
 
 
 def slug(name: str) -> str:
-    """Convert a name to a part of a file name: letters, digits, dots and dashes, no leading dot."""
-    return re.sub(r"[^\w.]+", "-", name).strip("-.")[:_LONGEST_FILE_NAME] or "sweep"
+    """Convert a name to a part of a file name: letters, digits, dots and dashes, no leading dot. One that is too long is cut, and tells
+    apart by a digest what was cut off."""
+    whole = re.sub(r"[^\w.]+", "-", name).strip("-.") or "sweep"
+    if len(encoded := whole.encode(errors="replace")) <= _LONGEST_FILE_NAME:
+        return whole
+    digest = hashlib.sha256(encoded).hexdigest()[:_KEY_DIGITS]
+    return f"{encoded[: _LONGEST_FILE_NAME - _KEY_DIGITS - 1].decode(errors='ignore').rstrip('-.')}-{digest}"

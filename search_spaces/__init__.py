@@ -3,9 +3,8 @@
 from search_spaces.file.loader import LoadedSpace, builtin_spaces, load_space, parse_space
 from search_spaces.file.problems import SpaceError
 from search_spaces.schema.attack_groups import Asked, AttackGroup, SourceName
-from search_spaces.schema.corruption_section import CorruptionSection
-from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.grid import EvaluationSettings, Grid
+from search_spaces.schema.measuring_sections import CorruptionSection, DiagnosisSection
 from search_spaces.schema.parameter import Parameter, ParameterValue
 from search_spaces.schema.search_section import (
     HUB,

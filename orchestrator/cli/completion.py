@@ -1,11 +1,18 @@
-"""Completion of words in a shell: names of sweeps and of spaces. What cannot be read completes nothing, and says nothing."""
+"""Completion of words in a shell: names of sweeps and of spaces. What cannot be read completes nothing, and says nothing.
+
+Shells put a completed word on the command line as it is: names that mean more than themselves there are left out.
+"""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import typer
+
+_WORD = re.compile(r"(?![-=])[\w@%+=:,./-]+")
+"""Words that every shell takes for themselves; one that begins with a dash would be an option."""
 
 
 def complete_sweep(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -17,7 +24,7 @@ def complete_sweep(ctx: typer.Context, incomplete: str) -> list[str]:
     with suppress(Exception):  # no store here, or one that does not answer
         url = Paths.resolve(home=Path(given["home"] or DEFAULT_HOME), store=given["store"]).store_url
         with open_store(url, upgrade=False) as opened:
-            return [name for name in sweep_names(opened) if name.startswith(incomplete)]
+            return [name for name in sweep_names(opened) if name.startswith(incomplete) and _WORD.fullmatch(name)]
     return []
 
 
@@ -25,7 +32,8 @@ def complete_space(incomplete: str) -> list[str]:
     """The built-in spaces, and YAML files and folders on the way to some."""
     from search_spaces import builtin_spaces
 
-    return [*(name for name, _ in builtin_spaces() if name.startswith(incomplete)), *_files(incomplete)]
+    files = filter(_WORD.fullmatch, _files(incomplete))
+    return [*(name for name, _ in builtin_spaces() if name.startswith(incomplete)), *files]
 
 
 def _files(incomplete: str) -> Iterator[str]:

@@ -1,17 +1,22 @@
 """Elements of pages. Text from the store never goes where Streamlit reads Markdown: names are only text."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from orchestrator.dashboard.context import ground, opened
+from orchestrator.examples.example_pixels import Array
+from orchestrator.examples.panels import Perturbed
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.figures.picture import Record
+from orchestrator.figures.theme import PALETTE, drawn, figure_of
 from orchestrator.store.reading.dashboard_queries import SweepHead, sweep_heads
 from orchestrator.tables.table import Value
+from workers.data.loading.wav import SAMPLE_RATE
 
 TILE = 164  # pixels: two next to each other on a phone
 _TOOLS = 44  # pixels above a figure for its buttons, which are always there on a phone
@@ -72,3 +77,42 @@ def draw(figure: go.Figure, *, key: str) -> None:
     """Draw a figure without template in the viewer's colours."""
     coloured = go.Figure(figure).update_layout(template=TEMPLATES[ground()], margin={"t": _TOOLS})
     st.plotly_chart(coloured, theme=None, config=CONFIG, key=f"figure {key} {ground()}")
+
+
+_MOST_POINTS = 4000
+
+
+def waveform_figure(perturbed: Perturbed) -> go.Figure:
+    """Draw the three over seconds; the difference has a scale of its own."""
+    arrays = {"clean": perturbed.clean, "adversarial": perturbed.adversarial, "difference": perturbed.perturbation}
+    traces = [_trace(name, array, number) for number, (name, array) in enumerate(arrays.items())]
+    axes: dict[str, Any] = {
+        f"yaxis{number + 1 if number else ''}": {"domain": [0.69 - 0.345 * number, 1 - 0.345 * number], "title": {"text": name}}
+        for number, name in enumerate(("clean", "attacked", "difference"))
+    }
+    axes["yaxis2"]["matches"] = "y"
+    return figure_of(drawn(traces, xaxis={"title": {"text": "seconds"}, "anchor": "y3"}, showlegend=False, height=460, **axes))
+
+
+def _trace(name: str, array: Array, number: int) -> dict[str, Any]:
+    samples = array.reshape(-1)
+    places = extremes(samples)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": (places / SAMPLE_RATE).round(5).tolist(),
+        "y": samples[places].round(6).tolist(),
+        "yaxis": "y" if number == 0 else f"y{number + 1}",
+        "line": {"color": PALETTE[number], "width": 1},
+    }
+
+
+def extremes(samples: Array) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Return the places of the least and the greatest sample of each of some two thousand spans: enough for a line that keeps all peaks."""
+    span = -(-2 * len(samples) // _MOST_POINTS)
+    starts = range(0, len(samples), span)
+    found = {
+        place for start in starts for part in [samples[start : start + span]] for place in (start + part.argmin(), start + part.argmax())
+    }
+    return np.array(sorted(found), dtype=np.intp)

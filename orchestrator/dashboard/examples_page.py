@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from orchestrator.dashboard.cached_reads import read_rows
 from orchestrator.dashboard.context import opened, paths
-from orchestrator.dashboard.elements import choose_sweep, draw, problem
+from orchestrator.dashboard.elements import choose_sweep, draw, problem, waveform_figure
 from orchestrator.dashboard.models_page import choose_model
-from orchestrator.dashboard.waveforms import waveform_figure
 from orchestrator.escaping import markdown
 from orchestrator.examples.attacked import AttackedExamples, attacked_examples
 from orchestrator.examples.example_pixels import Array, enlarged, image_pixels, is_image, perturbation_range

@@ -1,8 +1,9 @@
 """Grouping of result rows into figures, and into the lines of a figure."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from operator import attrgetter
 from statistics import fmean
 from typing import Any
@@ -51,17 +52,78 @@ def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[AttackCon
     differ in it: rows of different settings are never joined by a line, while a setting that only varies with the model (such as the
     EOT samples, 1 on a deterministic model) does not separate the models.
     """
-    attacked = [row for row in rows if row.robust_accuracy is not None]
-    telling = _telling(attacked)
-    groups: dict[tuple[Hashable, ...], list[ResultRow]] = defaultdict(list)
-    for row in attacked:
-        values = tuple(hashable(value_of(row, name)) for name in telling[_always(row)])
-        groups[(*_always(row), *values, row.epsilon if by_epsilon else None)].append(row)
-    shown = {name for name in _ALWAYS if len({getattr(row, name) for row in attacked}) > 1}
-    return [
-        AttackCondition(_label(found[0], shown.union(telling[_always(found[0])]), by_epsilon=by_epsilon), found)
-        for found in groups.values()
-    ]
+    return _Grouped.of([row for row in rows if row.robust_accuracy is not None]).conditions(by_epsilon=by_epsilon)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Grouped:
+    """Attacked rows by what tells their conditions apart: the names of it, by what always does, and the values of each row."""
+
+    telling: Mapping[tuple[Hashable, ...], tuple[str, ...]]
+    rows: Sequence[tuple[tuple[Hashable, ...], ResultRow]]
+
+    @classmethod
+    def of(cls, attacked: Sequence[ResultRow]) -> "_Grouped":
+        telling = _telling(attacked)
+        keyed = [(_always(row), row) for row in attacked]
+        return cls(telling=telling, rows=[((*always, *_values(row, telling[always])), row) for always, row in keyed])
+
+    def conditions(self, *, by_epsilon: bool) -> list[AttackCondition]:
+        """Return the conditions, one for each epsilon if they are asked for `by_epsilon`."""
+        groups: dict[Hashable, list[ResultRow]] = defaultdict(list)
+        for values, row in self.rows:
+            groups[values, row.epsilon if by_epsilon else None].append(row)
+        shown = {name for name in _ALWAYS if len({getattr(row, name) for _, row in self.rows}) > 1}
+        return [
+            AttackCondition(_label(found[0], shown.union(self.telling[_always(found[0])]), by_epsilon=by_epsilon), found)
+            for found in groups.values()
+        ]
+
+
+def _values(row: ResultRow, names: Sequence[str]) -> tuple[Hashable, ...]:
+    return tuple(hashable(value_of(row, name)) for name in names)
+
+
+class FigureRows:
+    """Result rows with what several figures and tables of them ask: each is found once."""
+
+    def __init__(self, rows: Sequence[ResultRow]) -> None:
+        self.rows = rows
+        self._attacked = [row for row in rows if row.robust_accuracy is not None]
+
+    @classmethod
+    def of(cls, rows: "Sequence[ResultRow] | FigureRows") -> "FigureRows":
+        """The rows with what is known of them."""
+        return rows if isinstance(rows, FigureRows) else cls(rows)
+
+    @cached_property
+    def looks(self) -> "dict[Line, Look]":
+        """The looks of their lines; see `line_looks`."""
+        return line_looks(self.rows)
+
+    @cached_property
+    def models(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The settings of their models; see `model_settings`."""
+        return model_settings(self.rows)
+
+    @cached_property
+    def columns(self) -> ResultColumns:
+        """Their columns in tables."""
+        return ResultColumns(self.rows)
+
+    @cached_property
+    def words(self) -> "Words":
+        """The settings of each row with a robust accuracy in words, under the names that tell them apart in all of them."""
+        columns = self.columns if len(self._attacked) == len(self.rows) else ResultColumns(self._attacked)
+        return dict(zip(map(id, self._attacked), columns.measured_with(), strict=True))
+
+    def conditions(self, *, by_epsilon: bool) -> list[AttackCondition]:
+        """Their conditions; see `conditions`."""
+        return self._grouped.conditions(by_epsilon=by_epsilon)
+
+    @cached_property
+    def _grouped(self) -> _Grouped:
+        return _Grouped.of(self._attacked)
 
 
 def line_of(row: ResultRow) -> Line:
@@ -97,12 +159,6 @@ Hover = tuple[list[str], list[list[str]]]
 
 Words = dict[int, list[str]]
 """The settings of attacked rows in words, by the rows' ids."""
-
-
-def settings_in_words(rows: Sequence[ResultRow]) -> Words:
-    """Return the settings of each row with a robust accuracy in words, under the names that tell them apart in all of them."""
-    attacked = [row for row in rows if row.robust_accuracy is not None]
-    return dict(zip(map(id, attacked), ResultColumns(attacked).measured_with(), strict=True))
 
 
 def hover_settings(condition: AttackCondition, words: Words) -> Hover:

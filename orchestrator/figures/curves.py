@@ -7,15 +7,12 @@ from typing import Any
 
 from orchestrator.figures.attack_conditions import (
     AttackCondition,
+    FigureRows,
     Hover,
     Line,
-    Words,
     best_models,
-    conditions,
     hover_settings,
-    line_looks,
     line_of,
-    settings_in_words,
 )
 from orchestrator.figures.looks import Look, line_style, line_to_the_fore
 from orchestrator.figures.picture import FAINT, Picture, Pictures, Record, lines, percent, plain
@@ -29,16 +26,15 @@ _INTERVAL = ("95% low", "95% high")
 Points = list[tuple[dict[str, Any], list[str]]]
 
 
-def accuracy_curves(rows: Sequence[ResultRow], *, chosen: Collection[str] = (), words: Words | None = None) -> Pictures:
+def accuracy_curves(rows: Sequence[ResultRow] | FigureRows, *, chosen: Collection[str] = ()) -> Pictures:
     """Draw accuracy against epsilon with 95 % bands, one line for each model; epsilon 0 is the clean accuracy.
 
     The epsilon axis is logarithmic, labelled with the epsilons as the users wrote them. More than `MOST_BANDS` lines have no bands; of
-    more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint. The `words` are the
-    `settings_in_words` of the rows, where they are known.
+    more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint.
     """
-    found = line_looks(rows)
-    said = settings_in_words(rows) if words is None else words
-    return {one.label: _picture(one, hover_settings(one, said), found, chosen) for one in conditions(rows, by_epsilon=False)}
+    known = FigureRows.of(rows)
+    conditions = known.conditions(by_epsilon=False)
+    return {one.label: _picture(one, hover_settings(one, known.words), known.looks, chosen) for one in conditions}
 
 
 def _picture(condition: AttackCondition, said: Hover, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:

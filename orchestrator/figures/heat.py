@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from orchestrator.figures.attack_conditions import conditions, model_settings
+from orchestrator.figures.attack_conditions import FigureRows
 from orchestrator.figures.picture import Picture, Pictures, Record, percent, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
 from orchestrator.own_settings import hashable, sortable
@@ -19,10 +19,11 @@ _FEWEST = 2
 Models = Mapping[str, ModelSettings]
 
 
-def heat_maps(rows: Sequence[ResultRow]) -> Pictures:
+def heat_maps(rows: Sequence[ResultRow] | FigureRows) -> Pictures:
     """Draw robust accuracy over two axes (theta and rank where both vary), one map for each attack, epsilon, knowledge and kind of model in
     all else; a cell is the mean over training seeds. Kinds with fewer than two values of either have no map."""
-    models = {key: settings for (_, key), settings in model_settings(rows).items()}
+    known = FigureRows.of(rows)
+    models = {key: settings for (_, key), settings in known.models.items()}
     axes = Axes.of(models.values())
     pair = _pair(axes, list(models.values()))
     if len(pair) < _FEWEST:
@@ -30,7 +31,7 @@ def heat_maps(rows: Sequence[ResultRow]) -> Pictures:
     apart = set(axes.titles) - {*pair, "seed"} - (_TOLD_BY_RANK if _RANK in pair else set())
     kinds = Axes({name: title for name, title in axes.titles.items() if name in apart}, {})
     found: Pictures = {}
-    for condition in conditions(rows, by_epsilon=True):
+    for condition in known.conditions(by_epsilon=True):
         of_kinds: dict[str, list[ResultRow]] = defaultdict(list)
         for row in condition.rows:
             of_kinds[kinds.label(models[row.model_key]) if apart else ""].append(row)

@@ -5,16 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from orchestrator.figures.attack_conditions import (
-    AttackCondition,
-    Line,
-    Words,
-    conditions,
-    hover_settings,
-    line_looks,
-    line_of,
-    settings_in_words,
-)
+from orchestrator.figures.attack_conditions import AttackCondition, FigureRows, Line, hover_settings, line_of
 from orchestrator.figures.looks import Look, point_to_the_fore
 from orchestrator.figures.picture import FAINT, ROBUST, Picture, Pictures, Record, lines, number, percent, plain
 from orchestrator.figures.theme import drawn, percent_axis
@@ -38,22 +29,21 @@ class _Axis:
     more_is_better: bool
 
 
-def pareto_fronts(rows: Sequence[ResultRow], *, chosen: Collection[str] = ()) -> Pictures:
+def pareto_fronts(rows: Sequence[ResultRow] | FigureRows, *, chosen: Collection[str] = ()) -> Pictures:
     """Draw clean against robust accuracy for each attack, epsilon and knowledge, with the Pareto front of the models. Of more than
     `MOST_NAMED` models only those on the front and the `chosen` ones (their keys) are named, and the others are faint."""
-    return {label: pictures[0] for label, pictures in _pictures(rows, [_CLEAN], settings_in_words(rows), chosen).items()}
+    return {label: pictures[0] for label, pictures in _pictures(rows, [_CLEAN], chosen).items()}
 
 
-def cost_plots(rows: Sequence[ResultRow], costs: JobCosts, *, cost: Cost, chosen: Collection[str] = ()) -> Pictures:
+def cost_plots(rows: Sequence[ResultRow] | FigureRows, costs: JobCosts, *, cost: Cost, chosen: Collection[str] = ()) -> Pictures:
     """Draw robust accuracy against a cost for each attack, epsilon and knowledge: seconds of training (from the first ancestor on), seconds
     of the attack over its repeats, or the number of parameters. Models whose cost is not in the store are left out."""
-    return {label: pictures[0] for label, pictures in _pictures(rows, [_cost(costs, cost)], settings_in_words(rows), chosen).items()}
+    return {label: pictures[0] for label, pictures in _pictures(rows, [_cost(costs, cost)], chosen).items()}
 
 
-def model_points(rows: Sequence[ResultRow], costs: JobCosts, words: Words) -> dict[str, list[Picture]]:
-    """Draw for each attack, epsilon and knowledge the picture of `pareto_fronts`, then those of `cost_plots`; empty ones are left out. The
-    `words` are the `settings_in_words` of the rows."""
-    return _pictures(rows, [_CLEAN, *(_cost(costs, cost) for cost in get_args(Cost))], words)
+def model_points(rows: Sequence[ResultRow] | FigureRows, costs: JobCosts) -> dict[str, list[Picture]]:
+    """Draw for each attack, epsilon and knowledge the picture of `pareto_fronts`, then those of `cost_plots`; empty ones are left out."""
+    return _pictures(rows, [_CLEAN, *(_cost(costs, cost) for cost in get_args(Cost))])
 
 
 _CLEAN = _Axis(title="clean accuracy %", value=lambda row: percent(row.clean_accuracy), more_is_better=True)
@@ -68,13 +58,13 @@ def _cost(costs: JobCosts, cost: Cost) -> _Axis:
     return _Axis(title=cost, value=values[cost], more_is_better=False)
 
 
-def _pictures(rows: Sequence[ResultRow], axes: Sequence[_Axis], words: Words, chosen: Collection[str] = ()) -> dict[str, list[Picture]]:
-    found = line_looks(rows)
+def _pictures(rows: Sequence[ResultRow] | FigureRows, axes: Sequence[_Axis], chosen: Collection[str] = ()) -> dict[str, list[Picture]]:
+    known = FigureRows.of(rows)
     pictures: dict[str, list[Picture]] = {}
-    for condition in conditions(rows, by_epsilon=True):
-        common, each = hover_settings(condition, words)
+    for condition in known.conditions(by_epsilon=True):
+        common, each = hover_settings(condition, known.words)
         texts = [lines(differing) for differing in each]
-        of_condition = [_picture(condition, axis, found, common, texts, chosen) for axis in axes]
+        of_condition = [_picture(condition, axis, known.looks, common, texts, chosen) for axis in axes]
         if any(picture.table for picture in of_condition):
             pictures[condition.label] = [picture for picture in of_condition if picture.table]
     return pictures

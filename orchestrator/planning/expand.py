@@ -233,16 +233,21 @@ def count(grid: Grid) -> int:
     models = len(grid.seed)
     for section in (grid.data, grid.model, grid.training, grid.defence, grid.fine_tuning):
         models *= section.size
-    shards = 1 if grid.racing is None else 1 + -(-(grid.evaluation.examples or 0) // grid.racing.shard)
-    attacks, surfaces = shards * sum(group.size * group.jobs_each for group in grid.attacks), sum(group.size for group in grid.surfaces)
+    attacks = _shards(grid) * sum(group.size * group.jobs_each for group in grid.attacks)
+    surfaces = sum(group.size for group in grid.surfaces)
     corruptions = 0 if grid.corruptions is None else grid.corruptions.size * grid.evaluation.repeats
     splits = len(grid.splits) if any(grid.data.validation_examples) else 1
     return models * (1 + splits * grid.evaluation.repeats * (1 + attacks) + (grid.diagnosis is not None) + surfaces + corruptions)
 
 
+def _shards(grid: Grid) -> int:
+    """Return how many jobs an attack has, in a race with the one that joins them."""
+    return 1 if grid.racing is None else 1 + -(-(grid.evaluation.examples or 0) // grid.racing.shard)
+
+
 def _axes(grid: Grid) -> Iterator[tuple[str, int]]:
     """Yield the number of values of each axis."""
-    yield from (("seed", len(grid.seed)), ("evaluation.repeats", grid.evaluation.repeats))
+    yield from (("seed", len(grid.seed)), ("evaluation.repeats", grid.evaluation.repeats), ("shards of a race", _shards(grid)))
     sections: dict[str, object] = {name: getattr(grid, name) for name in ("data", "model", "defence", "training", "fine_tuning")}
     sections |= {f"{name}.{number}": group for name in ("attacks", "surfaces") for number, group in enumerate(getattr(grid, name))}
     for place, section in sections.items():

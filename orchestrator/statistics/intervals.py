@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.statistics.shared_luck import Luck, SharedDraws, Shares, shared_luck
+from orchestrator.statistics.student import NORMAL_QUANTILE, student_quantiles
 
-_NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile
 _DIMENSIONS = 3
 
 Correct = NDArray[np.bool_] | Shares
@@ -123,14 +123,12 @@ def _intervals(shares: Shares, luck: Luck, *, flags: int) -> Iterator[Confidence
     by_example = variance_of_mean(shares.mean(axis=-2))
     variance = np.maximum.reduce([by_example + luck.variance - residual_variance(shares), by_example, luck.variance + 0 * mean])
     shows = (mean > 0) & (mean < 1) & (variance > 0)
-    quantile, size = np.full(len(mean), _NORMAL), np.full(len(mean), float(examples))
+    quantile, size = np.full(len(mean), NORMAL_QUANTILE), np.full(len(mean), float(examples))
     if shows.any():
-        from scipy.special import stdtrit  # here: a plan does without SciPy
-
         drawn, whole, share = (luck.variance + 0 * mean)[shows], variance[shows], mean[shows]
         # Satterthwaite: the rest of V has examples - 1 degrees of freedom.
         uncertainty = drawn**2 / luck.freedom + (whole - drawn) ** 2 / max(examples - 1, 1)
-        quantile[shows] = stdtrit(whole**2 / uncertainty, 0.975)
+        quantile[shows] = student_quantiles(whole**2 / uncertainty)
         size[shows] = np.minimum(share * (1 - share) / whole, flags)
     return zip(mean.tolist(), *_wilson(mean, size=size, quantile=quantile), strict=True)
 

@@ -1,6 +1,8 @@
 """Accuracy that is left when, for each example, the attack is used that harms it most: an ensemble figure, as AutoAttack's."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,8 @@ _EQUAL = 1e-6
 """Attacks whose expected scores differ by less seem equally harmful."""
 _ROUNDING = 1e-9
 """More than the rounding of a mean of scores."""
+_MOST_AT_ONCE = 1_000_000
+"""Evaluations that are scored together: a few megabytes."""
 
 
 def worst_case(attacks: Sequence[Flags], *, randomised: bool, more: Sequence[Flags] = ()) -> Scores | None:
@@ -40,6 +44,48 @@ def worst_case(attacks: Sequence[Flags], *, randomised: bool, more: Sequence[Fla
     Raises:
         ValueError: no attacks, or not on the same number of examples.
     """
+    return worst_cases_of_each([(attacks, randomised, more)])[0]
+
+
+def worst_cases_of_each(measured: Iterable[tuple[Sequence[Flags], bool, Sequence[Flags]]]) -> list[Scores | None]:
+    """Return the worst case of each model, from its attacks, whether it is randomised, and more attacks, as `worst_case` does of one: of
+    many in a fraction of the time.
+
+    Raises:
+        ValueError: see `worst_case`.
+    """
+    found: list[Scores | None] = []
+    waiting: list[_Folds | Scores | None] = []
+    cells = 0
+    for attacks, randomised, more in measured:
+        waiting.append(_parts(attacks, more, randomised=randomised))
+        cells += sum(flags.size for flags in attacks)
+        if cells > _MOST_AT_ONCE:
+            found += _scored(waiting)
+            waiting, cells = [], 0
+    return found + _scored(waiting)
+
+
+_Table = tuple[CorrectCounts, CorrectCounts]
+"""Numbers of times that each example was right under each attack in each fold, (attacks, folds, examples), and of how many, (attacks,
+folds)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Folds:
+    """Evaluations of a randomised net by folds, in a table for each block of examples that the same attacks were made on."""
+
+    tables: list[_Table]
+    by_repeat: bool
+
+    def joined(self, scores: Sequence[Scores]) -> Scores:
+        """Return the scores of the blocks as those of the net."""
+        found = np.concatenate(scores, axis=1)
+        return found[:, None] if self.by_repeat else found[None]
+
+
+def _parts(attacks: Sequence[Flags], more: Sequence[Flags], *, randomised: bool) -> _Folds | Scores | None:
+    """Return what is left to be chosen from, or the scores where nothing is: see `worst_case`."""
     if not attacks or len({flags.shape[2] for flags in attacks}) != 1:
         raise ValueError(f"attacks of shapes {[flags.shape for flags in attacks]}: must be one or more, over the same examples")
     examples = attacks[0].shape[2]
@@ -59,16 +105,32 @@ def worst_case(attacks: Sequence[Flags], *, randomised: bool, more: Sequence[Fla
     split = [_by_fold(flags, folds, by_repeat=by_repeat) for flags in attacks] + [_by_fold(flags, folds, by_repeat=False) for flags in more]
     ends = sorted({examples, *(flags.shape[2] for flags in more)})
     blocks = zip([0, *ends], ends, strict=False)
-    scores = np.concatenate([_scored(split, start, end) for start, end in blocks], axis=1)
-    return scores[:, None] if by_repeat else scores[None]
+    return _Folds(tables=[_table(split, start, end) for start, end in blocks], by_repeat=by_repeat)
 
 
-def _scored(split: Sequence[tuple[CorrectCounts, CorrectCounts]], start: int, end: int) -> Scores:
-    """Return the scores, (folds, examples), of the examples from `start` to `end` under the attacks that were made on them."""
+def _table(split: Sequence[tuple[CorrectCounts, CorrectCounts]], start: int, end: int) -> _Table:
+    """Return the table of the examples from `start` to `end` under the attacks that were made on them."""
     there = [(right[:, start:end], counts) for right, counts in split if right.shape[1] >= end]
-    right, counts = np.stack([right for right, _ in there]), np.stack([counts for _, counts in there])
-    scores: Scores = _cross_fitted(right, counts) if len(there) > 1 else (right[0] / counts[0, :, None]).astype(np.float64)
-    return scores
+    return np.stack([right for right, _ in there]), np.stack([counts for _, counts in there])
+
+
+def _scored(parts: Sequence[_Folds | Scores | None]) -> list[Scores | None]:
+    """Return the scores of each model's evaluations, those that are known already among them."""
+    scored = iter(_of_tables([table for part in parts if isinstance(part, _Folds) for table in part.tables]))
+    return [part.joined([next(scored) for _ in part.tables]) if isinstance(part, _Folds) else part for part in parts]
+
+
+def _of_tables(tables: Sequence[_Table]) -> list[Scores]:
+    """Return the scores of each table, (folds, examples); those of one shape are computed together."""
+    alike: defaultdict[tuple[tuple[int, ...], bytes], list[int]] = defaultdict(list)
+    for place, (right, counts) in enumerate(tables):
+        alike[right.shape, counts.tobytes()].append(place)
+    found: dict[int, Scores] = {}
+    for places in alike.values():
+        right, counts = np.stack([tables[place][0] for place in places]), tables[places[0]][1]
+        alone: Scores = (right[:, 0] / counts[0, :, None]).astype(np.float64)
+        found |= zip(places, _cross_fitted(right, counts) if len(counts) > 1 else alone, strict=True)
+    return [found[place] for place in range(len(tables))]
 
 
 def ordered_scores(whole: Scores, parts: Mapping[str, tuple[Scores, int]]) -> tuple[Scores, dict[str, Scores]]:
@@ -111,48 +173,57 @@ def _by_fold(flags: Flags, folds: int, *, by_repeat: bool) -> tuple[CorrectCount
 
 
 def _cross_fitted(right: CorrectCounts, counts: CorrectCounts) -> Scores:
-    """Return the score of each fold under the attack that the other folds choose, (folds, examples), from (attacks, folds, examples) and
-    (attacks, folds)."""
+    """Return the score of each fold under the attack that the other folds choose, (tables, folds, examples), from (tables, attacks, folds,
+    examples) and (attacks, folds)."""
     shares = right / counts[:, :, None]
-    once, squared = shares.sum(axis=1), (shares**2).sum(axis=1)
-    scores = np.empty(right.shape[1:])
-    for fold in range(right.shape[1]):  # fold by fold: the arrays in use stay in the cache
-        here = shares[:, fold]
+    once, squared = shares.sum(axis=2), (shares**2).sum(axis=2)
+    means = shares.mean(axis=3)
+    scores = np.empty((len(right), *right.shape[2:]))
+    for fold in range(right.shape[2]):  # fold by fold: the arrays in use stay in the cache
+        here = shares[:, :, fold]
         others = np.delete(counts, fold, axis=1)
-        expected = _expected(once - here, squared - here**2, np.delete(shares.mean(axis=2), fold, axis=1), others)
-        chosen = expected <= expected.min(axis=0) + _EQUAL
-        scores[fold] = (chosen * here).sum(axis=0) / chosen.sum(axis=0)
+        expected = _expected(once - here, squared - here**2, np.delete(means, fold, axis=2), others)
+        chosen = expected <= expected.min(axis=1, keepdims=True) + _EQUAL
+        scores[:, fold] = (chosen * here).sum(axis=1) / chosen.sum(axis=1)
     return scores
 
 
-def _expected(once: CorrectCounts, squared: CorrectCounts, fold_means: CorrectCounts, counts: CorrectCounts) -> CorrectCounts:
-    """Return the shrunken mean of each example under each attack, (attacks, examples), up to what all attacks have in common.
+def _expected(once: CorrectCounts, squared: CorrectCounts, fold_means: CorrectCounts, counts: CorrectCounts) -> Scores:
+    """Return the shrunken mean of each example under each attack, (tables, attacks, examples), up to what all attacks have in common.
 
     The mean over folds is a two-way table of attacks and examples. Its deviations, of attacks' means and of single cells from the sum of
     both margins, are due to the attacks, and to noise whose variance the folds show, or in a single fold its p(1 - p) / evaluations.
 
     Args:
-        once: sum of each example's shares over folds, (attacks, examples); `squared` that of their squares.
-        fold_means: mean over examples of each fold's shares, (attacks, folds).
+        once: sum of each example's shares over folds, (tables, attacks, examples); `squared` that of their squares.
+        fold_means: mean over examples of each fold's shares, (tables, attacks, folds).
         counts: number of evaluations in each fold, (attacks, folds).
     """
     number, folds = counts.shape
     means = once / folds
     if folds > 1:
-        luck = float(fold_means.var(axis=1, ddof=1).mean()) / folds
-        noise = np.maximum(((squared - once * means) / (folds - 1)).mean(axis=1) / folds - luck, 0)
+        luck = _double(fold_means.var(axis=2, ddof=1).mean(axis=1)) / folds
+        noise = np.maximum(((squared - once * means) / (folds - 1)).mean(axis=2) / folds - luck[:, None].astype(np.float32), 0)
     else:
-        luck = 0.0
+        luck = np.zeros(len(means))
         with np.errstate(divide="ignore", invalid="ignore"):
-            noise = (means * (1 - means)).mean(axis=1) / (counts[:, 0] - 1)  # not finite for one evaluation, which shows no noise
-    of_attacks = means.mean(axis=1, keepdims=True)
-    cells = means - of_attacks - (means.mean(axis=0) - of_attacks.mean())
-    between = max(float(of_attacks.var(ddof=1)) - luck, 0.0)
-    own = max(float((cells**2).mean()) * number / (number - 1) - float(noise.mean()), 0.0) if np.isfinite(noise).all() else 0.0
-    shrunken: CorrectCounts = of_attacks * _share(between, np.array(luck)) + cells * _share(own, noise)[:, None]
+            noise = (means * (1 - means)).mean(axis=2) / (counts[:, 0] - 1)  # not finite for one evaluation, which shows no noise
+    of_attacks = means.mean(axis=2)
+    cells = means - of_attacks[:, :, None] - (means.mean(axis=1) - of_attacks.mean(axis=1, keepdims=True))[:, None]
+    between = np.maximum(_double(of_attacks.var(axis=1, ddof=1)) - luck, 0.0)
+    spread = _double((cells.reshape(len(cells), -1) ** 2).mean(axis=1)) * number / (number - 1)
+    own = np.where(np.isfinite(noise).all(axis=1), np.maximum(spread - _double(noise.mean(axis=1)), 0.0), 0.0)
+    of_cells = _share(own[:, None].astype(np.float32), noise)
+    shrunken: Scores = of_attacks[:, :, None] * _share(between, luck)[:, None, None] + cells * of_cells[:, :, None]
     return shrunken
 
 
-def _share(own: float, noise: NDArray[np.floating]) -> NDArray[np.floating]:
+def _double(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    return values.astype(np.float64)
+
+
+def _share(own: NDArray[np.floating], noise: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the share of a deviation, in [0, 1], that is its own: its variance as a part of that with the noise."""
-    return np.zeros_like(noise) if own == 0 else own / (own + noise)
+    own, noise = np.broadcast_arrays(own, noise)
+    found: NDArray[np.floating] = np.divide(own, own + noise, out=np.zeros_like(noise), where=own != 0)
+    return found

@@ -39,9 +39,9 @@ def render_results(
     return render(replace(table, notes=(*notes, *footnotes(table))), form)
 
 
-def results_table(rows: Sequence[ResultRow], *, extra: Sequence[ExtraColumns] = ()) -> Table:
-    """The rows for people, those of one model together, with accuracies in percent."""
-    found = ResultColumns(rows)
+def results_table(rows: Sequence[ResultRow], *, extra: Sequence[ExtraColumns] = (), columns: ResultColumns | None = None) -> Table:
+    """The rows for people, those of one model together, with accuracies in percent; their `columns` where they are known."""
+    found = ResultColumns(rows) if columns is None else columns
     groups = tuple(len(list(of_model)) for _, of_model in groupby(rows, key=lambda row: row.model_key))
     table = _layout(found, groups, narrow=False, extra=extra)
     return replace(table, narrow=_layout(found, groups, narrow=True, extra=extra))

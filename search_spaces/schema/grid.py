@@ -11,11 +11,9 @@ from pydantic_core import PydanticKnownError
 from search_spaces.schema.attack_groups import AttackGroup
 from search_spaces.schema.axes import Axis
 from search_spaces.schema.component_axes import DefenceAxes
-from search_spaces.schema.corruption_section import CorruptionSection
-from search_spaces.schema.diagnosis_section import DiagnosisSection
+from search_spaces.schema.measuring_sections import CorruptionSection, DiagnosisSection, SurfaceGroup
 from search_spaces.schema.model_axes import DataAxes, ModelAxes
 from search_spaces.schema.racing_section import RacingSection
-from search_spaces.schema.surface_groups import SurfaceGroup
 from search_spaces.schema.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
 from workers.registry import DATASETS
 from workers.settings import Frozen

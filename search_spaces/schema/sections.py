@@ -7,12 +7,10 @@ from pydantic import BeforeValidator, Field, create_model
 
 from search_spaces.schema.attack_groups import AttackGroup
 from search_spaces.schema.component_axes import ComponentAxes, DefenceAxes, with_own_settings
-from search_spaces.schema.corruption_section import CorruptionSection
-from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.grid import EvaluationSettings, Grid, Section, as_groups
+from search_spaces.schema.measuring_sections import CorruptionSection, DiagnosisSection, SurfaceGroup
 from search_spaces.schema.model_axes import DataAxes, ModelAxes
 from search_spaces.schema.racing_section import RacingSection
-from search_spaces.schema.surface_groups import SurfaceGroup
 from search_spaces.schema.training_axes import FineTuningAxes, TrainingAxes
 from workers.registry import REGISTRIES
 from workers.settings import Frozen

@@ -35,7 +35,7 @@ from workers.spec.fields import (
     Schedule,
     Share,
     ShareBelowOne,
-    WeightAverage,
+    WeightAveraging,
     epsilon_fraction,
     fraction,
 )
@@ -141,7 +141,7 @@ class FineTuningAxes(ComponentAxes):
     weight_perturbation: Axis[NonNegative] = ()
     weight_perturbation_from: Axis[ShareBelowOne] = ()
     warm_up: Axis[ShareBelowOne | None] = ()
-    weight_average: Axis[WeightAverage] = ()
+    weight_average: Axis[WeightAveraging] = ()
     ema_decay: Axis[ShareBelowOne] = ()
     average_from: Axis[ShareBelowOne] = ()
     checkpoint: Axis[CheckpointName] = ()

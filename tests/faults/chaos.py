@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ diagnosis: {depth: quick, examples: 4, batch_size: 4, steps: 2, more_steps: 4, q
 surfaces: [{resolution: 3}]
 """
 # A kill comes after some more results and a moment more, so that a slow machine gets as far between two of them as a fast one.
-_MOST_RESULTS, _MOST_SECONDS, _DRIVERS = 12, 1.0, 0.25
+_MOST_RESULTS, _MOST_SECONDS = 12, 1.0
 
 
 @dataclass
@@ -44,13 +45,14 @@ class Chaos:
 
     sweep: Sweep
     generator: random.Random
+    drivers: float
     kills: Counter[str] = field(default_factory=Counter)
     seconds_at_risk: float = 0.0
 
     def unleash(self, launch: Launch, since: float) -> int:
         """Kill until the launch has ended, by itself or not; its exit code."""
         while self._moment_comes(launch):
-            if self.generator.random() < _DRIVERS:
+            if self.generator.random() < self.drivers:
                 self._kill_driver(launch, since)
             elif found := sorted(workers(launch.session)):
                 self.seconds_at_risk += max(running_attempts(self.sweep, since=since), default=0.0)
@@ -72,16 +74,16 @@ class Chaos:
         return launch.running
 
 
-def _undisturbed() -> tuple[Sweep, float]:
-    sweep = Sweep.make(_FOLDER / "quiet", _SPACE)
+def _undisturbed(options: Sequence[str]) -> tuple[Sweep, float]:
+    sweep = Sweep.make(_FOLDER / "quiet", _SPACE, *options)
     began = time.monotonic()
     if sweep.launch_to_the_end() != 0:
         sys.exit((sweep.folder / "launch.log").read_text())
     return sweep, time.monotonic() - began
 
 
-def _disturbed(seed: int) -> tuple[Chaos, Watch, int, float]:
-    chaos = Chaos(Sweep.make(_FOLDER / "chaos", _SPACE), random.Random(seed))
+def _disturbed(seed: int, drivers: float, options: Sequence[str]) -> tuple[Chaos, Watch, int, float]:
+    chaos = Chaos(Sweep.make(_FOLDER / "chaos", _SPACE, *options), random.Random(seed), drivers)
     began, launches, code = time.monotonic(), 0, 1
     with Watch(chaos.sweep) as watch, ExitStack() as running:
         while code != 0:
@@ -106,16 +108,19 @@ def main() -> int:
     """Run the sweep twice, undisturbed and not; 1 if something was lost, repeated or left lying about."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="of the kills; random if left out")
-    seed = parser.parse_args().seed
+    parser.add_argument("--executor", choices=("ray", "processes"), default="ray", help="where the jobs run (default: ray)")
+    parser.add_argument("--drivers", type=float, default=0.25, help="share of the kills that are of the driver (default: 0.25)")
+    arguments = parser.parse_args()
+    seed, options = arguments.seed, ("--executor", arguments.executor, "--workers", "2")
     print(f"seed      {seed}", flush=True)
     shutil.rmtree(_FOLDER, ignore_errors=True)
-    quiet, quiet_seconds = _undisturbed()
-    chaos, watch, launches, seconds = _disturbed(seed)
+    quiet, quiet_seconds = _undisturbed(options)
+    chaos, watch, launches, seconds = _disturbed(seed, arguments.drivers, options)
     found = account(chaos.sweep, quiet, watch)
     _print(chaos, found, jobs=len(quiet.finished()), launches=launches, seconds=seconds, quiet_seconds=quiet_seconds)
     note(
-        "drivers and workers killed at random (`make chaos`)",
-        "chaos",
+        f"drivers and workers killed at random, {arguments.executor} (`make chaos`)",
+        f"chaos-{arguments.executor}",
         found,
         tries=chaos.kills.total(),
         outcome="launched again until done",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from search_spaces import builtin_spaces, load_space, paper_steps
-from search_spaces.schema.axis_kinds import axis_kind
+from search_spaces.ranges.written_range import axis_kind
 from search_spaces.schema.grid import EvaluationSettings
 from search_spaces.schema.sections import sections
 from search_spaces.space import space_type

@@ -1,7 +1,7 @@
 import pytest
 
 from search_spaces import SpaceError, parse_space
-from search_spaces.schema.surface_groups import SurfaceGroup
+from search_spaces.schema.measuring_sections import SurfaceGroup
 from workers.spec.surface import SurfaceSettings
 
 FILE = """\

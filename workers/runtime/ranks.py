@@ -2,11 +2,11 @@
 
 import os
 import queue
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import distributed as dist
 from torch import multiprocessing
 from torch.multiprocessing.spawn import spawn
 
+from workers.abandoned_folders import folder_until_the_end
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.errors import JobError, UserError
@@ -56,7 +57,7 @@ def computed_by_ranks(room: Room, report: Report, *, size: int, attempt: str, th
     """
     if room.device.type == "cuda" and torch.cuda.device_count() < size:
         raise UserError(f"--gpus-per-train {size}: this machine has {torch.cuda.device_count()} GPUs")
-    with TemporaryDirectory(prefix="robustsweep-ranks-") as folder:
+    with folder_until_the_end(Path(tempfile.gettempdir()), prefix="robustsweep-ranks-") as folder:
         task = _Task(
             job=JOB.dump_json(room.job),
             plugins=archives(),
@@ -65,7 +66,7 @@ def computed_by_ranks(room: Room, report: Report, *, size: int, attempt: str, th
             room={"data_root": room.data_root, "device": room.device.type, "save_seconds": room.save_seconds},
             threads=threads,
             size=size,
-            meeting=str(Path(folder) / "meeting"),
+            meeting=str(folder / "meeting"),
         )
         told: Any = multiprocessing.get_context("spawn").Queue()
         started: Any = spawn(_compute_part, args=(task, told), nprocs=size, join=False)

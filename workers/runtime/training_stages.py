@@ -19,7 +19,7 @@ from workers.runtime.room import Room
 from workers.runtime.stored_models import BEST_FILE, model_info, stored
 from workers.spec.stages import TrainSpec
 from workers.train import Extra, train
-from workers.train.best_weights import BestWeights
+from workers.train.chosen_weights import BestWeights
 from workers.train.watch import MOST_EXAMPLES
 from workers.weights.tensors import from_safetensors, load_into
 

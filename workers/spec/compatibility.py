@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, MODELS
-from workers.spec.fields import CheckpointName, Draws, HeldOut, Initialisation, Mixing, WeightAverage
+from workers.spec.fields import CheckpointName, Draws, HeldOut, Initialisation, Mixing, WeightAveraging
 
 _IMAGE_DIMENSIONS = 3
 
@@ -101,7 +101,7 @@ def require_mixable(loss: str, mixing: Mixing) -> None:
         raise ValueError(f"mixing={mixing} with loss={loss}: it takes one class for each example; none, or a loss of {taking}")
 
 
-def require_checkpoint(checkpoint: CheckpointName, *, held_out: HeldOut, average: WeightAverage) -> None:
+def require_checkpoint(checkpoint: CheckpointName, *, held_out: HeldOut, average: WeightAveraging) -> None:
     """Check that a training whose best weights are asked for can tell which they are.
 
     Raises:

@@ -34,7 +34,7 @@ Initialisation = Literal["decompose", "random"]
 SignGradientName = Literal["identity", "tanh", "tanh075"]
 Schedule = Literal["cosine", "linear", "one_cycle", "step"]
 Optimizer = Literal["adam", "adamw", "sgd"]
-WeightAverage = Literal["ema", "none", "swa"]
+WeightAveraging = Literal["ema", "none", "swa"]
 Augmentation = Literal["autoaugment", "idbh", "none", "randaugment", "trivialaugment"]
 """Policies that change each training image at random."""
 Mixing = Literal["cutmix", "mixup", "none"]

@@ -24,7 +24,7 @@ from workers.spec.fields import (
     Schedule,
     Share,
     ShareBelowOne,
-    WeightAverage,
+    WeightAveraging,
     epsilon_fraction,
 )
 
@@ -82,10 +82,10 @@ class TrainingSpec(ComponentSpec):
     `adversarial_noise` n_fgsm's in units of epsilon. `adversarial_norm` is that of pgd's ball, `adversarial_loss` what it maximises.
     The default ranges end at the paper's attacks with epsilon 2/255 (2 steps) and 8/255 (10 steps).
 
-    `gradient_alignment` is the weight of GradAlign (see `workers.train.gradient_alignment`), under adversarial training.
+    `gradient_alignment` is the weight of GradAlign (see `workers.train.regularisers`), under adversarial training.
     `weight_perturbation` is the size of the adversarial perturbation of the weights, relative to theirs (0: none), from the share
-    `weight_perturbation_from` of the epochs on (see `workers.train.weight_perturbation`). `weight_average` says which weights the trained
-    model has (see `workers.train.weight_average`): the last ones, their moving average of `ema_decay` a step, or the mean of the last
+    `weight_perturbation_from` of the epochs on (see `workers.train.regularisers`). `weight_average` says which weights the trained
+    model has (see `workers.train.chosen_weights`): the last ones, their moving average of `ema_decay` a step, or the mean of the last
     epochs from the share `average_from` of them on (`swa`). A `checkpoint` other than the last is the one whose epoch was best on what is
     held out for validation: by accuracy under PGD of 10 steps where training is adversarial, else by clean accuracy.
     """
@@ -129,7 +129,7 @@ class TrainingSpec(ComponentSpec):
     weight_perturbation: NonNegative = 0.0
     weight_perturbation_from: ShareBelowOne = 0.0
     warm_up: ShareBelowOne | None = None
-    weight_average: WeightAverage = "none"
+    weight_average: WeightAveraging = "none"
     ema_decay: ShareBelowOne = 0.995
     average_from: ShareBelowOne = 0.5
     checkpoint: CheckpointName = "last"

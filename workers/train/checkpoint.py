@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from workers.artifacts.artifacts import CHECKPOINT, JobFolder
 from workers.artifacts.outcomes import EpochRecord
 from workers.errors import StorageError
-from workers.train.best_weights import BestWeights
-from workers.train.weight_average import WeightAverage
+from workers.train.chosen_weights import BestWeights, WeightAverage
 
 _PAST = "past"
 _DIGEST_BYTES = 32

@@ -19,16 +19,14 @@ from workers.spec.fields import Precision
 from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary, BatchAdversary, remembered, unchanged
 from workers.train.augment import augmented
-from workers.train.best_weights import BestWeights
 from workers.train.checkpoint import Checkpoint, TrainingState
-from workers.train.gradient_alignment import misalignment
+from workers.train.chosen_weights import BestWeights, WeightAverage
 from workers.train.group import ALONE, TrainingProcess
 from workers.train.mixing import mixed
 from workers.train.optimizer import build_optimizer, learning_rate
+from workers.train.regularisers import misalignment, perturbed_weights
 from workers.train.safe_convolutions import safe_convolutions
 from workers.train.watch import Watch
-from workers.train.weight_average import WeightAverage
-from workers.train.weight_perturbation import perturbed_weights
 
 _IMAGE_BATCH_DIMENSIONS = 4
 

@@ -1,15 +1,16 @@
 """The comparison as tables: a row of the paper's with our lines under it, in every format."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
+from typing import Any
 
 from rich.console import RenderableType
 
-from orchestrator.report.paper.beside_published import ComparedTable, OurFigure
+from orchestrator.escaping import json_text
+from orchestrator.report.paper.beside_published import ComparedTable, OurFigure, SetupFigures
 from orchestrator.report.paper.notes import LEGEND, notes
 from orchestrator.report.paper.published import PublishedFigure, PublishedRow
-from orchestrator.report.paper.records import our_records, paper_json
 from orchestrator.tables.table import Code, Column, Table, TableRow
 from orchestrator.tables.writers import Format, render
 
@@ -77,3 +78,50 @@ def _data(tables: Sequence[ComparedTable]) -> Table:
         for label, ours in our_records(table, figure).items() or [(None, {})]
     ]
     return Table(columns=tuple(map(Column, (*names, *_OF_OURS))), rows=tuple(rows))
+
+
+def paper_json(tables: Sequence[ComparedTable]) -> str:
+    """Every cell with all that it is of, what the paper printed and what is stored; accuracies in percent, differences in points."""
+    return json_text([_table_record(table) for table in tables], indent=1)
+
+
+def _table_record(table: ComparedTable) -> dict[str, Any]:
+    return {
+        "table": table.published.number,
+        "caption": table.published.caption,
+        "setups": [_setup(lines) for lines in table.lines],
+        "cells": [_cell(table, cell) for row in table.cells for cell in row],
+        "notes": notes(table),
+    }
+
+
+def _setup(lines: SetupFigures) -> dict[str, Any]:
+    values = asdict(lines.setup)
+    kind, fraction = values.pop("rank") or (None, None)
+    modes, rescale = values.pop("sketch") or (None, None)
+    return {"label": lines.label, **values, "rank_kind": kind, "rank_fraction": fraction, "sketch_modes": modes, "rescale": rescale}
+
+
+def _cell(table: ComparedTable, cell: PublishedFigure) -> dict[str, Any]:
+    ours = our_records(table, cell)
+    launch = None if ours and len(ours) == len(table.lines) else f"robustsweep launch {table.published.launch}"
+    return {**cell.model_dump(mode="json"), "ours": ours, "launch": launch}
+
+
+def our_records(table: ComparedTable, cell: PublishedFigure) -> dict[str, dict[str, Any]]:
+    """Our figures for a cell by the label of their setup."""
+    return {lines.label: _figure(lines.figures[cell]) for lines in table.lines if cell in lines.figures}
+
+
+def _figure(figure: OurFigure) -> dict[str, Any]:
+    return {
+        "accuracy": figure.value,
+        "ci_low": figure.low,
+        "ci_high": figure.high,
+        "difference": figure.difference,
+        "covers": figure.covers,
+        "repeats": figure.row.repeats,
+        "n_examples": figure.row.n_examples,
+        "model_key": figure.row.model_key,
+        "job_keys": list(figure.row.job_keys),
+    }

@@ -30,7 +30,7 @@ Body = tuple[str, str, Markup]
 
 def render_page(evidence: Evidence, sections: Sequence[PageSection], *, written_at: datetime | None = None) -> str:
     """Return the whole file of a report."""
-    table = results_table(evidence.rows)
+    table = results_table(evidence.rows, columns=evidence.figure_rows.columns)
     results = packed_table(replace(table, notes=footnotes(table)), fill_with="finished evaluations or attacks; this sweep has none yet")
     corrupted = packed_table(corruptions_table(evidence.corruptions), fill_with="a space with a section corruptions; none is measured yet")
     glance, *others = section_bodies(sections)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from orchestrator.figures.attack_conditions import FigureRows
 from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
 from orchestrator.report.sweep_page.example_grids import ExampleGrid, example_grids
 from orchestrator.report.sweep_page.findings import Findings
-from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
+from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, sweep_status
 from orchestrator.store.reading.corruption_rows import corruption_rows
 from orchestrator.store.reading.gaps import missing
 from orchestrator.store.reading.report_evidence import (
@@ -19,6 +21,7 @@ from orchestrator.store.reading.report_evidence import (
     provenance,
     training_runs,
 )
+from orchestrator.store.reading.result_rows import rows_and_worst_cases
 from orchestrator.store.reading.smallest_perturbations import SmallestPerturbations, smallest_perturbations
 from orchestrator.store.reading.values import CorruptionRow
 from workers.artifacts.artifacts import Artifacts
@@ -46,6 +49,11 @@ class Evidence:
     unshown: list[str]
     gaps: tuple[str, ...]
 
+    @cached_property
+    def figure_rows(self) -> FigureRows:
+        """The rows, with what figures and tables of them share."""
+        return FigureRows(self.rows)
+
     @property
     def jobs(self) -> Mapping[str, int]:
         """Number of jobs in each state, over all stages."""
@@ -60,7 +68,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         UserError: no such sweep.
     """
     surfaces, unread = surface_grids(store, artifacts, sweep)
-    rows = result_rows(store, sweep, per_repeat=False)
+    rows, worst = rows_and_worst_cases(store, sweep)
     grids, unshown = example_grids(store, artifacts, sweep)
     return Evidence(
         surfaces=surfaces,
@@ -69,7 +77,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         corruptions=corruption_rows(store, sweep),
         unshown=unshown,
         rows=rows,
-        findings=Findings.of(_over_seeds(store, sweep)),
+        findings=Findings.of(worst),
         smallest=smallest_perturbations(store, rows),
         runs=training_runs(store, sweep),
         costs=job_costs(store, sweep),
@@ -80,11 +88,3 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         failures=failures(store, sweep),
         gaps=missing(store, sweep, earlier=False),
     )
-
-
-def _over_seeds(store: Store, sweep: str) -> list[ResultRow]:
-    """Return worst cases over training seeds; where a model has none, for too few draws, with its single attacks too."""
-    worst = result_rows(store, sweep, per_repeat=False, over_seeds=True, worst=True)
-    if all(row.robust_accuracy is not None for row in worst if row.attack != "none"):
-        return worst
-    return [*worst, *result_rows(store, sweep, per_repeat=False, over_seeds=True)]

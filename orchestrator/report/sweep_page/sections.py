@@ -15,7 +15,7 @@ from orchestrator.figures import (
     shown_first,
     training_curves,
 )
-from orchestrator.figures.attack_conditions import best_models, settings_in_words
+from orchestrator.figures.attack_conditions import best_models
 from orchestrator.names import surface_family
 from orchestrator.report.surface_grids import families, surface_draws
 from orchestrator.report.sweep_page.page_evidence import Evidence
@@ -52,17 +52,16 @@ class PageSection:
 
 def sections(evidence: Evidence) -> list[PageSection]:
     """Return every section, including empty ones; the first one's figure sums the sweep up."""
-    rows = evidence.rows
-    words = settings_in_words(rows)
-    points = model_points(rows, evidence.costs, words)
-    trained = training_curves(evidence.runs, chosen=best_models(rows))
+    rows = evidence.figure_rows
+    points = model_points(rows, evidence.costs)
+    trained = training_curves(evidence.runs, chosen=best_models(evidence.rows))
     glance = evidence.findings.picture
     return [
         PageSection(name="glance", title="At a glance", choices={"": [glance]} if glance else {}, fill=_attacked("a space with attacks")),
         _side_by_side(
             "accuracy",
             "Accuracy against epsilon",
-            accuracy_curves(rows, words=words),
+            accuracy_curves(rows),
             _attacked("a space with attacks over several epsilons"),
         ),
         _side_by_side(

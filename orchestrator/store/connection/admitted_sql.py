@@ -112,6 +112,9 @@ def _check_words(tokens: "list[Token]") -> None:
     first = next((token.text.lower() for token in tokens if token.text != "("), "")
     if first not in ("select", "with", "values", "table"):
         raise UserError(f"query: {_NO_QUERY}")
+    for value, dot, field in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if value.text in (")", "]") and dot.text == "." and field.text.lower() not in ("*", *FUNCTIONS):
+            raise UserError(f"query: {_unknown_function(field.text)} (PostgreSQL takes the field of a value for one)")
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         kind, text = token.token_type.name, token.text.lower()
         if (kind.endswith("STRING") and kind not in _PLAIN) or (text == "u" and following is not None and following.text == "&"):
@@ -126,29 +129,53 @@ def _check_tree(query: "Expr", tokens: "list[Token]") -> None:
 
     if not isinstance(query, exp.Query | exp.Values) or query.find(exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command):
         raise UserError(f"query: {_NO_QUERY}")
-    own = {found.alias for found in query.find_all(exp.CTE)}
     for table in query.find_all(exp.Table):
-        known = table.name in own if table.this.args.get("quoted") else table.name.lower() in {*map(str.lower, own)}
-        if isinstance(table.this, exp.Identifier) and not (_is_ours(table) or (known and not table.db)):
+        if isinstance(table.this, exp.Identifier) and not (_is_ours(table) or _is_of_the_statement(table)):
             raise UserError(f"query: {_unknown_relation(table.sql('postgres', comments=False))}")
-    with_columns = Counter(found.name.lower() for found in query.find_all(exp.TableAlias) if found.columns)
+    with_columns = Counter(_folded(found.this) for found in query.find_all(exp.TableAlias) if found.columns)
     for name, times in Counter(_called(tokens)).items():
-        if times > with_columns[name.lower()]:  # the others are names of tables with names of their columns: `WITH t (a, b) AS`
+        if times > with_columns[name]:  # the others are names of tables with names of their columns: `WITH t (a, b) AS`
             raise UserError(f"query: {_unknown_function(name)}")
 
 
+def _is_of_the_statement(table: "exp.Table") -> bool:
+    """Return whether the name is that of a table that a WITH defines where it is read: before it, unless it is RECURSIVE."""
+    around = table.parent
+    while around is not None and not table.db:
+        if (defined := around.args.get("with_")) is not None:
+            names = [_folded(found.args["alias"].this) for found in defined.expressions]
+            inside = next((place for place, found in enumerate(defined.expressions) if _is_within(table, found)), len(names))
+            if _folded(table.this) in (names if defined.args.get("recursive") else names[:inside]):
+                return True
+        around = around.parent
+    return False
+
+
+def _is_within(found: "Expr | None", node: "Expr") -> bool:
+    while found is not None and found is not node:
+        found = found.parent
+    return found is not None
+
+
+def _folded(name: "Expr") -> str:
+    """Return a name as PostgreSQL understands it: unless it is quoted, in small letters."""
+    text: str = name.name
+    return text if name.args.get("quoted") else text.lower()
+
+
 def _is_ours(table: "exp.Table") -> bool:
-    name = table.name if table.this.args.get("quoted") else table.name.lower()
+    name = _folded(table.this)
     return name in RELATIONS and table.db.lower() in ("", "public") and not table.catalog
 
 
 def _called(tokens: "list[Token]") -> Iterator[str]:
-    """The names before a parenthesis that are neither functions nor words of the list."""
+    """The names before a parenthesis that are neither functions nor words of the list, as PostgreSQL understands them."""
     for before, token, following in zip([None, *tokens], tokens, tokens[1:], strict=False):
-        quoted, name = token.token_type.name == "IDENTIFIER", token.text
+        quoted = token.token_type.name == "IDENTIFIER"
+        name = token.text if quoted else token.text.lower()
         if following.token_type.name != "L_PAREN" or not (quoted or name[:1].isidentifier()):
             continue
-        known = name in FUNCTIONS if quoted else name.lower() in FUNCTIONS or name.lower().split()[-1] in _BEFORE_A_PARENTHESIS
+        known = name in FUNCTIONS or (not quoted and name.split()[-1] in _BEFORE_A_PARENTHESIS)
         if not known or (before is not None and before.text == "."):
             yield name
 

@@ -1,8 +1,10 @@
 """Input of the aggregation of results: measurements, each a finished evaluation or attack in one setting."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,15 @@ Own = tuple[tuple[str, Any], ...]
 """An attack's own settings, sorted by name."""
 
 
+class _Hashed:
+    """Place for the hash of a value that is looked up more often than it is made."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
+class Setting(_Hashed):
     """The attack that was measured (all defaults: none), its facts, the split, the numbers of examples and draws, the size of batches.
 
     One that has left a race was to be measured on `asked_examples`; None where all that were asked for were measured."""
@@ -46,6 +55,13 @@ class Setting:
     example_order: str = "balanced"
     asked_examples: int | None = None
 
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            object.__setattr__(self, "_hash", hash(_fields_of(self)))
+            return self._hash
+
     @property
     def randomised(self) -> bool:
         """True where the attack itself draws each time it is measured (crafted examples were made once), and where that is not known."""
@@ -57,18 +73,20 @@ class Setting:
         return SharedDraws(batch=self.evaluation_batch_size, crafted=self.attack != "none" and self.knowledge not in CRAFTED)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measurement:
+_fields_of = attrgetter(*(field.name for field in fields(Setting)))
+
+
+class Measurement(NamedTuple):
     """One finished evaluation or attack of a model in a sweep; `flags` are packed bits."""
 
     sweep: str
     model_key: str
     job_key: str
     setting: Setting
-    epsilon_literal: str = "0"
     repeat: int
     flags: bytes
-    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    epsilon_literal: str = "0"
+    metrics: Mapping[str, float | None] = MappingProxyType({})
     forward_passes: int | None = None
     backward_passes: int | None = None
     queries: int | None = None

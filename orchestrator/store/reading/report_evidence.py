@@ -26,7 +26,7 @@ from orchestrator.store.schema.result_tables import (
 )
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.varying_axes import Axes
-from workers.artifacts.outcomes import unpack_flags
+from workers.artifacts.outcomes import unpack_each, unpack_flags
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,12 +202,14 @@ def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
         for record in (CleanResultRecord, AttackResultRecord):
-            for dataset, split, knowledge, n_examples, order, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
-                group = dataset, split, n_examples, order, knowledge
-                unpacked = unpack_flags(flags, n_examples=n_examples, draws=draws)
-                right.setdefault(group, np.zeros(n_examples, dtype=np.int64))
-                right[group] += unpacked.sum(axis=0)
-                evaluations[group] += draws
+            for rows in connection.execute(_flags_of(record, number)).yield_per(1000).partitions():
+                together: dict[tuple[tuple[str, str, int, str, str], int], list[bytes]] = defaultdict(list)
+                for dataset, split, knowledge, n_examples, order, draws, flags in rows:
+                    together[(dataset, split, n_examples, order, knowledge), draws].append(flags)
+                for (group, draws), packed in together.items():
+                    right.setdefault(group, np.zeros(group[2], dtype=np.int64))
+                    right[group] += unpack_each(packed, n_examples=group[2], draws=draws).sum(axis=(0, 1))
+                    evaluations[group] += draws * len(packed)
     return [
         ExampleScores(
             dataset=group[0],

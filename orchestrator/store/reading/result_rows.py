@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, union, union_all
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, 
 from orchestrator.store.connection.session import Store, chunks, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import result_table
 from orchestrator.store.reading.conditions import Condition, require_known_words
-from orchestrator.store.reading.corruption_rows import corruption_means, with_corruptions
+from orchestrator.store.reading.corruption_rows import CorruptedMeasurement, corruption_means, with_corruptions
 from orchestrator.store.reading.measured import EVALUATION, Measurement, Setting
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in, seed_pools
 from orchestrator.store.reading.probes import probes_in
@@ -124,16 +124,62 @@ def result_rows(  # noqa: PLR0913 (each is a form of the same rows)
         number = None if sweep is None else sweep_id(connection, sweep)
         require_known_words(connection, where)
         asked = where if rungs or any(condition.field == "until" for condition in where) else (*where, _WHOLE)
-        clean = _measurements(connection, CleanResultRecord, number, asked, every_space=every_space)
-        attacks = _measurements(connection, AttackResultRecord, number, asked, every_space=every_space)
-        early = stopped_attacks(connection, number, every_space=every_space) if stopped and not worst else []
-        models = _models(connection, number, every_space=every_space)
-        pools = seed_pools(connection, models) if over_seeds else None
+        read = _read(connection, number, asked, every_space=every_space, stopped=stopped and not worst)
+        pools = seed_pools(connection, read.models) if over_seeds else None
         probes = probes_in(connection, number, every_space=every_space) if worst else []
-        corrupted = corruption_means(connection, number, every_space=every_space)
-        attacks += early
-        if every_space:  # a space as it was last launched has one version of everything
-            attacks, models = attacks_by_version(connection, attacks), models_by_version(connection, models)
+    return _rows(read, where, per_repeat=per_repeat, pools=pools, worst=worst, probes=probes)
+
+
+def rows_and_worst_cases(store: Store, sweep: str) -> tuple[list[ResultRow], list[ResultRow]]:
+    """Return the rows of a sweep over repeats, and its worst cases over training seeds; where a model has none, for too few draws, with its
+    single attacks over seeds: as `result_rows` does, but everything is read once.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    with store.reading() as connection:
+        number = sweep_id(connection, sweep)
+        read = _read(connection, number, (_WHOLE,), every_space=False, stopped=False)
+        pools, probes = seed_pools(connection, read.models), probes_in(connection, number, every_space=False)
+    rows, worst = _rows(read), _rows(read, pools=pools, worst=True, probes=probes)
+    if all(row.robust_accuracy is not None for row in worst if row.attack != "none"):
+        return rows, worst
+    return rows, [*worst, *_rows(read, pools=pools)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    """Evaluations and attacks of a sweep, its models by key, and their accuracy under corruptions."""
+
+    clean: list[Measurement]
+    attacks: list[Measurement]
+    models: dict[str, dict[str, Any]]
+    corrupted: dict[CorruptedMeasurement, float]
+
+
+def _read(connection: Connection, sweep: int | None, where: Sequence[Condition], *, every_space: bool, stopped: bool) -> _Read:
+    """Read what meets the conditions that the database can evaluate."""
+    clean = _measurements(connection, CleanResultRecord, sweep, where, every_space=every_space)
+    attacks = _measurements(connection, AttackResultRecord, sweep, where, every_space=every_space)
+    attacks += stopped_attacks(connection, sweep, every_space=every_space) if stopped else []
+    models = _models(connection, sweep, every_space=every_space)
+    corrupted = corruption_means(connection, sweep, every_space=every_space)
+    if every_space:  # a space as it was last launched has one version of everything
+        attacks, models = attacks_by_version(connection, attacks), models_by_version(connection, models)
+    return _Read(clean=clean, attacks=attacks, models=models, corrupted=corrupted)
+
+
+def _rows(
+    read: _Read,
+    where: Sequence[Condition] = (),
+    *,
+    per_repeat: bool = False,
+    pools: Mapping[str, str] | None = None,
+    worst: bool = False,
+    probes: Sequence[Measurement] = (),
+) -> list[ResultRow]:
+    """Return the rows of what was read; see `result_rows`. With `pools` they are over training seeds."""
+    attacks, models = read.attacks, read.models
     where = _named(where, models, attacks)
     of_attacks = [condition for condition in where if condition.field.startswith(_OF_ATTACKS)]
     attacks = [item for item in attacks if all(_holds(condition, item) for condition in of_attacks)]
@@ -141,9 +187,9 @@ def result_rows(  # noqa: PLR0913 (each is a form of the same rows)
     probes = [item for item in probes if _meets(item, on_probes) and all(_holds(condition, item) for condition in of_attacks)]
     if pools is not None:
         models = _pooled(models, pools)
-    table = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst, probes=probes)
-    rows = with_corruptions(table, corrupted, pools)
-    settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
+    table = result_table(models, read.clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst, probes=probes)
+    rows = with_corruptions(table, read.corrupted, pools)
+    settled = (_ATTACK_FIELDS if worst else frozenset()) | (frozenset() if pools is None else {"seed"})
     left = [condition for condition in where if condition.field not in settled and not (worst and condition in of_attacks)]
     return [row for row in rows if all(condition.holds(row) for condition in left)]
 
@@ -225,7 +271,7 @@ def attacks_by_version(connection: Connection, attacks: Sequence[Measurement]) -
         code = versions.get(item.job_key, {}).get(f"attack {item.setting.attack}")
         own = () if code is None else ((CODE, code[:_DIGITS]),)
         settings = tuple(sorted((*item.setting.attack_settings, *own)))
-        found.append(replace(item, setting=replace(item.setting, attack_settings=settings)) if own else item)
+        found.append(item._replace(setting=replace(item.setting, attack_settings=settings)) if own else item)
     return found
 
 

@@ -2,16 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.statistics.intervals import Correct
-from orchestrator.statistics.worst_case import FEWEST_FOLDS, Scores, ordered_scores, worst_case
+from orchestrator.statistics.worst_case import FEWEST_FOLDS, Scores, ordered_scores, worst_cases_of_each
 from orchestrator.store.reading.measured import ANY, EVALUATION, KNOWLEDGES, WORST_CASE, Measurement, MeasurementGroup, Setting
 from orchestrator.store.reading.values import ResultRow
+from workers.artifacts.outcomes import unpack_each
 
 _SAME_EPSILON = 1e-9
 
@@ -68,7 +69,7 @@ def worst_by_seed(
 ) -> dict[MeasurementGroup, list[Correct] | None]:
     """Return the scores of each of a group's models under its worst attacks, by repeats and draws; None where one was evaluated too
     rarely. No knowledge alone leaves fewer right than all of them together."""
-    found = {group: _worst_cases(ensemble, randomised=models[group[1]]["randomised"]) for group, ensemble in groups.items()}
+    found = _worst_cases(groups, models)
     for group in groups:
         if group[2].knowledge == ANY and models[group[1]]["randomised"]:
             _put_in_order(found, group)
@@ -82,18 +83,34 @@ _Scored = dict[str, tuple[Scores, int] | None]
 """Scores of models, by key, under their worst attacks, and the number of these; None where a model was evaluated too rarely."""
 
 
-def _worst_cases(ensemble: Ensemble, *, randomised: bool) -> _Scored:
-    by_model: defaultdict[str, defaultdict[Setting, list[NDArray[np.bool_]]]] = defaultdict(lambda: defaultdict(list))
-    for item in ensemble.attacks:
-        by_model[item.model_key][item.setting].append(item.correct)
-    more: defaultdict[str, list[NDArray[np.bool_]]] = defaultdict(list)
-    for probe in ensemble.probes:
-        more[probe.model_key].append(probe.correct[None])
-    found = {
-        key: worst_case([np.stack(flags) for flags in attacks.values()], randomised=randomised, more=more[key])
-        for key, attacks in by_model.items()
-    }
-    return {key: None if scores is None else (scores, len(by_model[key]) + len(more[key])) for key, scores in found.items()}
+@dataclass(frozen=True, slots=True)
+class _Attacked:
+    """A model of a group under its attacks: the packed flags of each, by setting; `more` are those of diagnoses."""
+
+    flags: defaultdict[Setting, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    more: list[Measurement] = field(default_factory=list)
+
+    def unpacked(self) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]]:
+        """Return the flags of the attacks, (repeats, draws, examples) of each, and of the diagnoses' ones."""
+        attacks = [unpack_each(flags, n_examples=setting.n_examples, draws=setting.draws) for setting, flags in self.flags.items()]
+        return attacks, [probe.correct[None] for probe in self.more]
+
+
+def _worst_cases(groups: Mapping[MeasurementGroup, Ensemble], models: Mapping[str, Mapping[str, Any]]) -> dict[MeasurementGroup, _Scored]:
+    attacked: defaultdict[tuple[MeasurementGroup, str], _Attacked] = defaultdict(_Attacked)
+    for group, ensemble in groups.items():
+        for item in ensemble.attacks:
+            attacked[group, item.model_key].flags[item.setting].append(item.flags)
+        for probe in ensemble.probes:
+            if (group, probe.model_key) in attacked:
+                attacked[group, probe.model_key].more.append(probe)
+    randomised = {group: models[group[1]]["randomised"] for group in groups}
+    unpacked = ((group, one.unpacked()) for (group, _), one in attacked.items())
+    scores = worst_cases_of_each((attacks, randomised[group], more) for group, (attacks, more) in unpacked)
+    found: dict[MeasurementGroup, _Scored] = {group: {} for group in groups}
+    for (group, key), one, known in zip(attacked, attacked.values(), scores, strict=True):
+        found[group][key] = None if known is None else (known, len(one.flags) + len(one.more))
+    return found
 
 
 def _put_in_order(found: dict[MeasurementGroup, _Scored], every: MeasurementGroup) -> None:

@@ -39,6 +39,15 @@ def test_sweeps_and_spaces_are_completed(home: Path) -> None:
     assert completed("robustsweep results --home nowhere t", home) == []
 
 
+def test_names_that_a_shell_would_run_are_not_put_on_its_line(home: Path, tmp_path: Path) -> None:
+    for hostile in ("t;touch x", "t$(touch x)", "t`touch x`", "t\nx", "t x", "t>x", "t&x", "-t", "t\x1b[31m"):
+        with open_store(f"sqlite:///{tmp_path}/sweeps/results.db", upgrade=True) as store:
+            launch(store, small_plan(), name=hostile)
+    (tmp_path / "mi;x.yaml").touch()
+    assert completed("robustsweep results t", home) == ["tall", "tiny"]
+    assert completed("robustsweep plan mi", home) == ["mine.yaml"]
+
+
 def test_zsh_is_answered_in_its_own_words(home: Path) -> None:
     env = {"_ROBUSTSWEEP_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "robustsweep results ti"}
     assert robustsweep("--help", cwd=home, env=env).stdout.strip() == """_arguments '*: :(("tiny"))'"""

@@ -1,7 +1,7 @@
 import numpy as np
 
+from orchestrator.dashboard.elements import extremes, waveform_figure
 from orchestrator.dashboard.examples_page import ordered, right_shares
-from orchestrator.dashboard.waveforms import extremes, waveform_figure
 from orchestrator.examples.panels import Perturbed
 
 

@@ -57,6 +57,12 @@ def test_a_space_of_too_many_jobs_is_refused_by_their_number_before_any_is_made(
         expand_space(parse_space(HUGE, label="x", stem="x", overrides=[override]))
 
 
+def test_shards_of_a_race_are_among_what_makes_too_many_jobs():
+    raced = HUGE + "evaluation: {examples: 10000, batch_size: 1}\nracing: {shard: 1}\n"
+    with pytest.raises(UserError, match=r"values by axis: shards of a race 10,001, attacks\.0\.epsilon 3"):
+        expand_space(parse_space(raced, label="x", stem="x", overrides=[]))
+
+
 @pytest.mark.parametrize("name", ["quickstart", "table3", "table4", "surfaces-small"])
 def test_no_more_measurements_are_made_than_were_counted(name):
     space = load_space(name).space

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from orchestrator.statistics.intervals import accuracy_interval
-from orchestrator.statistics.worst_case import ordered_scores, worst_case
+from orchestrator.statistics.worst_case import ordered_scores, worst_case, worst_cases_of_each
 from tests.orchestrator.statistics.shared_draws import SharedDraws
 
 
@@ -148,3 +148,14 @@ def test_equally_strong_attacks_on_the_first_examples_are_no_luck_for_the_attack
 def test_one_draw_of_a_further_attack_says_nothing_of_a_randomised_net():
     attack = flags([0.6] * 50, repeats=3)
     assert np.array_equal(worst_case([attack], randomised=True, more=[np.zeros((1, 1, 50), dtype=bool)]), attack.astype(float))
+
+
+def test_many_worst_cases_at_once_are_those_of_each_alone():
+    generator = np.random.default_rng(2)
+    measured = []
+    for repeats, draws, examples in [(3, 2, 40), (1, 4, 40), (3, 2, 40), (2, 1, 7), (1, 1, 5)] * 4:
+        attacks = [generator.random((repeats, draws, examples)) < share for share in generator.random(3)]
+        more = [generator.random((1, 3, examples // 2 + 1)) < 0.5] if generator.random() < 0.5 else []
+        measured.append((attacks, bool(generator.random() < 0.8), more))
+    for found, (attacks, randomised, more) in zip(worst_cases_of_each(measured), measured, strict=True):
+        np.testing.assert_array_equal(found, worst_case(attacks, randomised=randomised, more=more))

@@ -68,11 +68,24 @@ def test_hidden_files_and_folders_and_files_beside_the_classes_are_left_out(root
     (root / "birds" / "train" / ".cache").mkdir()
     (root / "birds" / "test" / "d0" / ".DS_Store").write_bytes(b"x")
     (root / "birds" / "train" / "labels.csv").write_text("x")
+    (root / "birds" / "train" / "d1" / "Thumbs.db").write_bytes(b"x")
+    (root / "birds" / "test" / "d1" / "desktop.ini").write_bytes(b"")
+    (root / "birds" / "train" / "__MACOSX").mkdir()
     assert SMALL.sizes(root) == (40, 20)
     assert SMALL.digest(root) == before
 
 
 def damage(folder: Path, what: str) -> None:
+    match what:
+        case "blank":
+            first(folder / "test" / "d1").write_bytes(b"")
+        case "notes":
+            (folder / "train" / "d1" / "README.txt").write_text("no image")
+        case _:
+            _damage(folder, what)
+
+
+def _damage(folder: Path, what: str) -> None:
     match what:
         case "split":
             shutil.rmtree(folder / "test")
@@ -104,6 +117,8 @@ def damage(folder: Path, what: str) -> None:
         ("empty", r"train/d9 has no image"),
         ("one", r"has 1 class, d0: must be at least 2"),
         ("nested", r"d1/more is a folder; images stand in their class's folder itself"),
+        ("blank", r"test/d1/.*\.png: is empty"),
+        ("notes", r"train/d1/README\.txt: is no image that Pillow knows"),
     ],
 )
 def test_a_folder_that_is_no_data_set_is_one_line_before_anything_is_read(root: Path, what: str, expected: str) -> None:

@@ -19,7 +19,7 @@ from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.model import ModelSpec
 from workers.train.group import ALONE, TrainingProcess
-from workers.train.weight_perturbation import perturbed_weights
+from workers.train.regularisers import perturbed_weights
 
 BATCH, EPSILON = 9, 8 / 255
 PGD = AttackSettings(

@@ -13,8 +13,8 @@ from workers.models.network import build
 from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary, DrawnAttack, remembered
+from workers.train.regularisers import perturbed_weights
 from workers.train.safe_convolutions import safe_convolutions
-from workers.train.weight_perturbation import perturbed_weights
 
 CLEAN, ATTACKED = torch.randn(6, 4, generator=generator(1)), torch.randn(6, 4, generator=generator(2))
 LABELS = torch.tensor([0, 1, 2, 3, 0, 1])

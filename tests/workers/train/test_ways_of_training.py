@@ -13,12 +13,11 @@ from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, Extra, train
 from workers.train.augment import augmented
-from workers.train.best_weights import BestWeights
-from workers.train.gradient_alignment import misalignment
+from workers.train.chosen_weights import BestWeights, WeightAverage
 from workers.train.loop import _Trainer
 from workers.train.mixing import mixed
 from workers.train.optimizer import build_optimizer
-from workers.train.weight_average import WeightAverage
+from workers.train.regularisers import misalignment
 
 IMAGES = torch.rand(6, 3, 16, 12, generator=generator(1))
 WAVEFORMS = torch.rand(6, 1, 4000, generator=generator(1)).mul(1.6).sub(0.8)

@@ -1,5 +1,7 @@
 """Decoding of image files into bytes of one shape: resized so that the shorter side fits, then cropped to the centre. Imports no torch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,9 +29,25 @@ def read_image(path: Path, *, size: int, channels: int) -> Pixels:
     Raises:
         DataError: the file cannot be read, or is no image; the message names it.
     """
+    with _named(path), open_regular(path) as file, Image.open(file) as image:
+        return fitted(ImageOps.exif_transpose(image), size=size, channels=channels)
+
+
+def require_image(path: Path) -> None:
+    """Check that a file begins as an image does.
+
+    Raises:
+        DataError: it does not, or cannot be read; the message names it.
+    """
+    with _named(path), open_regular(path) as file, Image.open(file):
+        pass
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say of which file it is that it cannot be decoded."""
     try:
-        with open_regular(path) as file, Image.open(file) as image:
-            return fitted(ImageOps.exif_transpose(image), size=size, channels=channels)
+        yield
     except UnidentifiedImageError:
         raise DataError(f"{path}: is no image that Pillow knows") from None
     except _UNREADABLE as error:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from workers.data.loading.file_digests import files_digest
-from workers.data.loading.image_files import Channels, ImageSize, read_image
+from workers.data.loading.image_files import Channels, ImageSize, read_image, require_image
 from workers.data.loading.image_set import Listing, decoded
 from workers.data.loading.source import Dataset
 from workers.errors import DataError
@@ -20,6 +20,9 @@ from workers.references import Referenced
 
 TestFolder = Literal["test", "val"]
 EXAMPLE = "NAME"
+_HIDDEN_ELSEWHERE = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "$recycle.bin"})
+"""Names, in small letters, of what Windows and macOS hide in folders of images."""
+_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]*")
 
 
@@ -66,7 +69,9 @@ class _Folder:
         return _loaded(found, digest, image_size, channels)
 
     def check(self, root: Path | None, *, evaluated: TestFolder, **others: object) -> None:  # noqa: ARG002 (they need no files)
-        self._listed(root, evaluated)
+        found = self._listed(root, evaluated)
+        for path in found.paths:
+            _require_likely_image(found.root / path)
 
     def count(self, root: Path | None, *, evaluated: TestFolder, **others: object) -> tuple[int, int]:  # noqa: ARG002
         found = self._listed(root, evaluated)
@@ -146,7 +151,27 @@ def _shape(*, image_size: int, channels: int, **others: object) -> tuple[int, in
 def _shown(folder: Path) -> list[os.DirEntry[str]]:
     """Entries of a folder that are not hidden, by name: file managers and notebooks leave hidden files behind."""
     with os.scandir(folder) as entries:
-        return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        return sorted((entry for entry in entries if not _is_hidden(entry.name)), key=lambda entry: entry.name)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _HIDDEN_ELSEWHERE
+
+
+def _require_likely_image(path: Path) -> None:
+    """Check what costs little of many files: that one is not empty, and that one without the name of an image is one.
+
+    Raises:
+        DataError: it is empty, or no image.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if size == 0:
+        raise DataError(f"{path}: is empty")
+    if path.suffix.lower() not in _IMAGES:
+        require_image(path)
 
 
 def _paired(split: dict[str, list[str]]) -> tuple[tuple[str, int], ...]:

@@ -136,6 +136,12 @@ def test_file_names_hold_nothing_that_a_path_or_a_shell_would_read(name: str, ex
     assert slug(name) == expected
 
 
+def test_long_names_of_files_are_cut_and_stay_apart() -> None:
+    long = [f"{'学' * 99} {end}" for end in ("a", "b")] + [f"{'x' * 200}{end}" for end in ("a", "b")]
+    assert all(len(slug(name).encode()) <= 100 for name in long)
+    assert len({slug(name) for name in long}) == len(long)
+
+
 def test_the_answer_is_first_then_results_and_verdicts_with_each_check_and_provenance_last(fill_store: FillStore, tmp_path: Path) -> None:
     url = fill_store(space="description: a <b>question</b>?")
     with open_store(url, upgrade=False) as store:
