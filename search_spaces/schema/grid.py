@@ -30,7 +30,7 @@ from workers.spec.component import DataSpec
 from workers.spec.corruption import require_corruptible
 from workers.spec.fields import Count, Index, SplitName
 from workers.spec.model import ModelSpec
-from workers.spec.stages import MeasuringSettings
+from workers.spec.stage_specs import MeasuringSettings
 from workers.spec.training import TrainingSpec
 
 T = TypeVar("T")

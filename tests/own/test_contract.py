@@ -19,7 +19,7 @@ from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
-from workers.spec.stages import AttackSpec, EvaluationSpec
+from workers.spec.stage_specs import AttackSpec, EvaluationSpec
 
 pytestmark = pytest.mark.usefixtures("forgotten")
 HEAD = "import numpy as np\nimport torch\nfrom torch import nn\nimport robustsweep as rs\n"
