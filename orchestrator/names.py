@@ -13,7 +13,7 @@ from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
 from workers.spec.fields import Stage, spelled
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from orchestrator.own_settings import FIELDS, SECTIONS, hashable, held, own_name
 from workers.spec.component import ComponentSpec
 from workers.spec.job import Job
 from workers.spec.model import SKETCH_SETTINGS, TUCKER_SETTINGS, ModelSpec
-from workers.spec.stages import JobSpec, TrainSpec
+from workers.spec.stage_specs import JobSpec, TrainSpec
 from workers.spec.training import TrainingSpec
 
 ModelSettings = Mapping[str, Any]

@@ -15,8 +15,8 @@ from search_spaces.schema.attack_groups import Asked
 from search_spaces.schema.component_axes import ComponentAxes
 from search_spaces.schema.grid import Grid, SpaceName, SpaceTitle
 from search_spaces.schema.parameter import Parameter, ParameterValue
+from search_spaces.schema.registered_sections import LISTS, SECTION_NAMES, grid_type, sections
 from search_spaces.schema.search_section import SEARCH_PARTS, Objective, SearchSection
-from search_spaces.schema.sections import LISTS, SECTION_NAMES, grid_type, sections
 from workers.settings import Frozen
 
 S = TypeVar("S")

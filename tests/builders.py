@@ -25,7 +25,7 @@ from workers.spec.diagnosis import DiagnosisSettings, probes
 from workers.spec.fields import ExampleOrder, Knowledge
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
-from workers.spec.stages import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 

@@ -5,7 +5,7 @@ from itertools import groupby
 from docs.generate.tables import code, table
 from orchestrator.glossary import settings
 from search_spaces import builtin_spaces
-from search_spaces.schema.sections import LISTS
+from search_spaces.schema.registered_sections import LISTS
 
 
 def spaces() -> str:

@@ -25,7 +25,7 @@ from workers.errors import UserError
 from workers.registry import DATASETS
 from workers.spec.fields import NormName, positive_fraction
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 _DOUBTFUL = "suspicious"
 

@@ -9,7 +9,7 @@ from workers.artifacts.outcomes import Environment, FlagsOutcome
 from workers.facts import DatasetInfo
 from workers.settings import Frozen
 from workers.spec.fields import ExampleOrder, NormName
-from workers.spec.stages import AttackSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, TrainSpec
 
 FORMAT_VERSION: Literal[1] = 1
 CONTENTS, EXAMPLES, MODEL = "bundle.json", "examples.safetensors", "model.safetensors"

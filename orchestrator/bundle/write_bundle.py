@@ -21,7 +21,7 @@ from workers.data.loading.remote import DataRoot
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, EvaluateSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, EvaluateSpec, TrainSpec
 from workers.weights.digest import of_body
 
 BundledVerdict = tuple[str, Sequence[str]]

@@ -15,7 +15,7 @@ from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.store import Store
 from orchestrator.store.reading.dashboard_queries import running_elsewhere
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 
 class JobSupply:

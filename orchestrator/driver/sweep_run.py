@@ -13,7 +13,7 @@ from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from workers.artifacts.outcomes import BatchRecord, EpochRecord, Result
 from workers.errors import ArtifactError, describe
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 _MOST_SUPERSEDED = 10  # alternating with the attempts of a second driver: this must end
 

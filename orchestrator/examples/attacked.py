@@ -19,7 +19,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, CraftSpec
+from workers.spec.stage_specs import AttackSpec, CraftSpec
 
 MOST_SHOWN = 16
 """Number of examples that are shown by default."""

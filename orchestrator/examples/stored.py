@@ -16,7 +16,7 @@ from workers.data.loading.source import Split
 from workers.errors import ArtifactError
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder, SplitName
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 EXAMPLES_FILE = "examples.safetensors"
 _LEVELS, _FULL_SCALE = 255, 32_768

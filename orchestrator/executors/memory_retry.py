@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.driver.sweep_run import SweepRun
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec, batch_size
+from workers.spec.stage_specs import TrainSpec, batch_size
 
 _DIVIDED_BY = (4, 16, 64)
 

@@ -14,8 +14,8 @@ from pydantic_core import PydanticUndefined
 from orchestrator.glossary.legal_values import legal_values, of_one_value
 from search_spaces.schema.axes import AxisSection
 from search_spaces.schema.component_axes import ComponentAxes
+from search_spaces.schema.registered_sections import LISTS, sections
 from search_spaces.schema.search_section import SearchSection
-from search_spaces.schema.sections import LISTS, sections
 from search_spaces.schema.wording import word
 from search_spaces.space import Space
 from workers.settings import Frozen

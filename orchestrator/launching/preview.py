@@ -25,7 +25,7 @@ from workers.code import code_here
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.job import JOB
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 
 def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int = MAX_JOBS) -> tuple[str, Plan]:

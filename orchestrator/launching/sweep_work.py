@@ -29,7 +29,7 @@ from orchestrator.store.writing.record import record_search
 from search_spaces import HUB, LoadedSpace
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 _DIGITS = 12
 

@@ -13,7 +13,7 @@ from workers.registry import METRICS
 from workers.spec.attack import not_on_draws, parts
 from workers.spec.fields import CRAFTED, Knowledge
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
 Sources = Mapping[SourceName | None, TrainingChain]

@@ -4,7 +4,7 @@ from workers.spec.attack import AttackSettings
 from workers.spec.diagnosis import probes
 from workers.spec.fields import CRAFTED, Stage
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, CraftSpec, DiagnoseSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CraftSpec, DiagnoseSpec, SurfaceSpec, TrainSpec
 
 SIMILAR_STAGES: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),

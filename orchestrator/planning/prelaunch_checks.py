@@ -9,7 +9,7 @@ from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.component import DataSpec
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, SurfaceSpec, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:

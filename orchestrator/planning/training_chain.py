@@ -14,7 +14,7 @@ from workers.spec.fields import Stage
 from workers.spec.job import Earlier, Job
 from workers.spec.model import SKETCH_SETTINGS, TUCKER_SETTINGS, ModelSpec
 from workers.spec.recipes import inherit_training, resolve_training
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 from workers.spec.training import UNTRAINED
 
 if TYPE_CHECKING:

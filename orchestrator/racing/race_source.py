@@ -9,7 +9,7 @@ from orchestrator.statistics.intervals import Correct
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import FlagsOutcome
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 
 class RaceSource:

@@ -10,7 +10,7 @@ from orchestrator.planning.job_cost import effort
 from orchestrator.racing.race import Rules
 from search_spaces import Asked, Grid, Space
 from workers.spec.job import Job, shard_role
-from workers.spec.stages import AttackSpec, EvaluationSpec, Shard, TrainSpec
+from workers.spec.stage_specs import AttackSpec, EvaluationSpec, Shard, TrainSpec
 
 RaceName = tuple[Any, ...]
 """What the entrants of a race have in common: the rules, the examples, the ball and the attacker's knowledge."""

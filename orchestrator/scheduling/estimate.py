@@ -20,7 +20,7 @@ from workers.data.loading.remote import DataRoot
 from workers.spec.component import DataSpec
 from workers.spec.fields import Stage
 from workers.spec.job import Job
-from workers.spec.stages import DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec
 
 _UNKNOWN_EXAMPLES = 10_000
 JobClass = tuple[object, ...]

@@ -14,7 +14,7 @@ from orchestrator.store.reading.study_trials import job_outcomes
 from search_spaces import Grid, Objective, Rung, Space
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Earlier, Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 _READ = frozenset({"pretrain", "adopt", "fine_tune", "select", "defend", "evaluate", "craft", "attack"})
 

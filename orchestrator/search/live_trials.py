@@ -12,7 +12,7 @@ from orchestrator.search.trials import LiveTrial, tell, tell_duplicate
 from orchestrator.store.writing import record as write
 from orchestrator.store.writing.record import record_test_looks
 from workers.spec.job import Job
-from workers.spec.stages import EvaluateSpec, TrainSpec
+from workers.spec.stage_specs import EvaluateSpec, TrainSpec
 
 
 class LiveTrials:

@@ -14,7 +14,7 @@ from orchestrator.store.reading.study_trials import JobOutcome
 from search_spaces import Asked, Grid, Objective, Space
 from workers.spec.fields import CRAFTED
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, EvaluateSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, EvaluateSpec, TrainSpec
 
 _UNMEASURED = "the worst case of a randomised model needs two repeats or draws: one chooses the attack, the other scores it"
 

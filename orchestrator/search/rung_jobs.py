@@ -10,7 +10,7 @@ from orchestrator.planning.training_chain import TrainingChain, stop_early, tota
 from orchestrator.search.objectives import Reading, TrialEvidence
 from search_spaces import Asked, Grid, MeasuringPrecision, Objective, Rung, Space
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, EvaluateSpec
+from workers.spec.stage_specs import AttackSpec, EvaluateSpec
 
 
 def proxy_jobs(space: Space, grid: Grid, rung: Rung) -> list[Job]:

@@ -7,7 +7,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from workers.spec.job import Job
-from workers.spec.stages import EvaluateSpec
+from workers.spec.stage_specs import EvaluateSpec
 
 IDENTITY, KIND, REASON, MODEL_KEY, JOB_KEYS = "identity", "kind", "reason", "model_key", "job_keys"
 DUPLICATE_OF, RETRY_OF = "duplicate_of", "retry_of"

@@ -14,7 +14,7 @@ from orchestrator.store.writing import record as write
 from orchestrator.store.writing.record import record_test_looks
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 
 class Winners:

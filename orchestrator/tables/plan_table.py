@@ -14,7 +14,7 @@ from orchestrator.varying_axes import ModelSettings, in_words
 from workers.data.loading import source
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 _MOST_MODELS = 40
 

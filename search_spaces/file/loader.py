@@ -14,7 +14,7 @@ from search_spaces.file.overrides import overridden
 from search_spaces.file.problems import SpaceProblem, described, dotted, joined
 from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
 from search_spaces.schema.component_axes import ComponentAxes
-from search_spaces.schema.sections import sections
+from search_spaces.schema.registered_sections import sections
 from search_spaces.schema.wording import listed, shown
 from search_spaces.space import VARIANTS, Location, Space, as_written, given_twice, origin, space_type, usable, with_flat_settings
 from workers.errors import UserError, did_you_mean

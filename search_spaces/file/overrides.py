@@ -6,7 +6,7 @@ from typing import Any
 
 from search_spaces.file.problems import SpaceProblem, dotted, unknown_key
 from search_spaces.file.yaml_document import read_document
-from search_spaces.schema.sections import LISTS, SECTION_NAMES
+from search_spaces.schema.registered_sections import LISTS, SECTION_NAMES
 from search_spaces.schema.wording import listed, shown
 from search_spaces.space import SEARCH, VARIANTS, Location, divided, legal_keys, sets
 

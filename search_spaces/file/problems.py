@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
-from search_spaces.schema.sections import LISTS, SECTION_NAMES
+from search_spaces.schema.registered_sections import LISTS, SECTION_NAMES
 from search_spaces.schema.wording import shown
 from search_spaces.space import SEARCH, Location, divided, legal_keys
 from workers.errors import UserError, did_you_mean

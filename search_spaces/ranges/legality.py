@@ -9,7 +9,7 @@ from pydantic_core import InitErrorDetails
 
 from search_spaces.ranges.substitute import ABSENT, Data, as_written, filled, held, options, put
 from search_spaces.schema.parameter import Parameter, ParameterValue, Path
-from search_spaces.schema.sections import grid_type
+from search_spaces.schema.registered_sections import grid_type
 from search_spaces.schema.wording import word
 
 

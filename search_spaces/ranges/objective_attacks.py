@@ -12,8 +12,8 @@ from search_spaces.ranges.substitute import Data, filled
 from search_spaces.schema.attack_groups import Asked
 from search_spaces.schema.grid import Grid
 from search_spaces.schema.parameter import Parameter, ParameterValue
+from search_spaces.schema.registered_sections import grid_type
 from search_spaces.schema.search_section import OF_AN_ATTACK, WITHOUT_ATTACKS, Objective, SearchSection
-from search_spaces.schema.sections import grid_type
 from workers.spec.fields import positive_fraction
 
 

@@ -13,7 +13,7 @@ from search_spaces.ranges.substitute import ABSENT, Data, held, put
 from search_spaces.ranges.written_range import RangePlace, WrittenRange, categorical, is_categorical, parameter, place
 from search_spaces.schema.axes import AxisSection
 from search_spaces.schema.parameter import Parameter, Path
-from search_spaces.schema.sections import LISTS, grid_type, sections
+from search_spaces.schema.registered_sections import LISTS, grid_type, sections
 from search_spaces.schema.wording import listed, word
 from workers.errors import did_you_mean
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from search_spaces.ranges.written_range import RangePlace, place, shown_choice
 from search_spaces.schema.parameter import Parameter, ParameterValue, Path
-from search_spaces.schema.sections import grid_type, sections
+from search_spaces.schema.registered_sections import grid_type, sections
 from workers.spec.fields import spelled
 
 Data = Mapping[str, Any]

@@ -5,7 +5,7 @@ from typing import Literal
 from search_spaces.schema.axes import Axis
 from workers.settings import Frozen
 from workers.spec.fields import Count, OpenShare, Positive
-from workers.spec.stages import MeasuringSettings
+from workers.spec.stage_specs import MeasuringSettings
 
 Contestants = Literal["attacks", "models", "none"]
 

@@ -22,7 +22,7 @@ from search_spaces import load_space
 from tests.builders import ENVIRONMENT, flags_result, result_of
 from workers.artifacts.outcomes import Result
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, EvaluateSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, EvaluateSpec, TrainSpec
 
 SPACE = """\
 method: grid

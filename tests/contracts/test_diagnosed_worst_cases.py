@@ -16,7 +16,7 @@ from tests.builders import (
 from tests.stored import record_sweep
 from workers.spec.diagnosis import probes
 from workers.spec.job import Job
-from workers.spec.stages import DiagnoseSpec
+from workers.spec.stage_specs import DiagnoseSpec
 
 
 def finish(store: Store, *jobs: Job) -> None:

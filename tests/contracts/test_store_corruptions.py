@@ -13,7 +13,7 @@ from tests.stored import record_sweep
 from workers.artifacts.outcomes import FlagsOutcome, Result
 from workers.spec.corruption import CorruptionSpec
 from workers.spec.job import Job
-from workers.spec.stages import CorruptSpec, EvaluationSpec
+from workers.spec.stage_specs import CorruptSpec, EvaluationSpec
 
 MODEL = pretrain_job()
 EVALUATE = evaluate_job(MODEL)

@@ -14,7 +14,7 @@ from tests.stored import record_sweep
 from workers.artifacts.per_example import PerExample, Spent
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 RNG = np.random.default_rng(0)
 

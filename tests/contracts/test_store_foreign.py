@@ -32,7 +32,7 @@ from workers.spec.attack import AttackSettings
 from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 KINDS = ("model", "dataset", "attack", "defence", "metric")
 

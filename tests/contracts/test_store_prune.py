@@ -16,7 +16,7 @@ from tests.stored import begin_driving, content, launch, leave_artifacts, record
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 from workers.spec.training import TrainingSpec
 
 JOBS, OTHERS = small_plan(), small_plan(theta=0.3)

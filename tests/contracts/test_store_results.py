@@ -32,7 +32,7 @@ from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import SignGradientName
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 
 def finish(store: Store, *jobs: Job, sweep: str = "small") -> None:

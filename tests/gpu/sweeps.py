@@ -16,7 +16,7 @@ from workers.spec.job import Job
 from workers.spec.keys import derive_seed
 from workers.spec.model import ModelSpec
 from workers.spec.recipes import resolve_training
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 _LAST_SECONDS = 20.0
 _OF_TABLE_1 = ("theta", "attack", "epsilon", "clean_accuracy", "robust_accuracy")

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.planning.expand import expand_space
 from search_spaces import CorruptionSection, SpaceError, parse_space
 from workers.spec.corruption import published
-from workers.spec.stages import CorruptSpec
+from workers.spec.stage_specs import CorruptSpec
 
 SPACE = """
 name: small

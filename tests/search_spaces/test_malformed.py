@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces import Space, SpaceError, parse_space
-from search_spaces.schema.sections import sections
+from search_spaces.schema.registered_sections import sections
 from search_spaces.space import legal_keys
 
 SECTIONS = sections()

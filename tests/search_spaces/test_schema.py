@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from search_spaces import builtin_spaces, load_space, paper_steps
 from search_spaces.ranges.written_range import axis_kind
 from search_spaces.schema.grid import EvaluationSettings
-from search_spaces.schema.sections import sections
+from search_spaces.schema.registered_sections import sections
 from search_spaces.space import space_type
 from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.model import ModelSpec
-from workers.spec.stages import MeasuringSettings
+from workers.spec.stage_specs import MeasuringSettings
 from workers.spec.training import TrainingSpec
 
 AttackGroup, Space = sections()["attacks"], space_type()

@@ -11,7 +11,7 @@ from workers.facts import PluginVersion
 from workers.plugins import archives, job_from_json, load_plugins, load_plugins_of, receive, require_planned
 from workers.registry import METRICS
 from workers.spec.job import JOB, Job
-from workers.spec.stages import AttackSpec, EvaluationSpec
+from workers.spec.stage_specs import AttackSpec, EvaluationSpec
 
 METRIC = """
 import robustsweep as rs

@@ -24,7 +24,7 @@ from workers.plugins import job_from_json
 from workers.spec.component import STORED
 from workers.spec.job import JOB, Job
 from workers.spec.keys import KEY_VERSION
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 RESULT_FILE, JOB_FILE = "result.json", "job.json"
 CHECKPOINT = "checkpoint"

@@ -21,7 +21,7 @@ from workers.attacks.engine import input_gradient
 from workers.errors import JobError
 from workers.models.network import Network
 from workers.spec.fields import NormName
-from workers.spec.stages import POINTS_PER_PASS
+from workers.spec.stage_specs import POINTS_PER_PASS
 from workers.spec.surface import SurfaceSettings
 
 _ORDERS: dict[NormName, float] = {"l2": 2.0, "linf": float("inf")}

@@ -5,7 +5,7 @@ from typing import Any
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
 from workers.spec.attack import AttackSettings
-from workers.spec.stages import AttackSpec, CraftSpec
+from workers.spec.stage_specs import AttackSpec, CraftSpec
 
 
 def require_fitting_examples(artifacts: Artifacts, spec: AttackSpec, *, model: str, examples: str, source: str) -> None:

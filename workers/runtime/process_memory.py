@@ -12,7 +12,7 @@ import torch
 
 from workers.errors import ShortOfMemoryError
 from workers.spec.job import Job
-from workers.spec.stages import CONTEXT_BYTES, TrainSpec, batch_size
+from workers.spec.stage_specs import CONTEXT_BYTES, TrainSpec, batch_size
 
 _LOOK_SECONDS = 0.1
 _STATM = Path("/proc/self/statm")

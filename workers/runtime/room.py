@@ -28,7 +28,7 @@ from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder
 from workers.spec.job import Job
 from workers.spec.keys import data_digest_name, derive_seed
-from workers.spec.stages import EvaluationSpec
+from workers.spec.stage_specs import EvaluationSpec
 from workers.train import Checkpoint
 from workers.train.group import ALONE, TrainingProcess
 

@@ -21,7 +21,7 @@ from workers.runtime.ranks import computed_by_ranks
 from workers.runtime.room import Room
 from workers.runtime.stages import Computed, compute
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 from workers.train import Checkpoint
 
 

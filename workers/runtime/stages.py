@@ -37,7 +37,7 @@ from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import CRAFTED
 from workers.spec.job import shard_roles
 from workers.spec.keys import derive_seed
-from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
 
 _EXAMPLES, _SURFACE = "examples.safetensors", "surface.safetensors"
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]

@@ -14,7 +14,7 @@ from workers.errors import ArtifactError, UserError, first_line
 from workers.facts import DatasetInfo
 from workers.models.network import Network, build
 from workers.spec.component import DataSpec
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 BEST_FILE = "best.safetensors"
 

@@ -17,7 +17,7 @@ from workers.models.network.network import require_matched
 from workers.progress import Report
 from workers.runtime.room import Room
 from workers.runtime.stored_models import BEST_FILE, model_info, stored
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 from workers.train import Extra, train
 from workers.train.chosen_weights import BestWeights
 from workers.train.watch import MOST_EXAMPLES

@@ -13,7 +13,7 @@ from workers.settings import Frozen
 from workers.spec.component import ComponentSpec
 from workers.spec.fields import Count, Stage
 from workers.spec.keys import KEY_VERSION, data_digests, job_key, seed_key
-from workers.spec.stages import AttackSpec, JobSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, JobSpec, TrainSpec
 
 _SHARD = "shard "
 

@@ -7,7 +7,7 @@ from orchestrator.executors.base import Resources
 from orchestrator.executors.memory_retry import RetryLimits
 from orchestrator.executors.ray_tune.gpu_packing import GpuPacking
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 _MOST_OVERTAKEN = 16
 

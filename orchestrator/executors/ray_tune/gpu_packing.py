@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable, Iterable
 
 from orchestrator.store.reading.timings import Footprint
-from workers.spec.stages import CONTEXT_BYTES, AttackSpec, CraftSpec, DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec, batch_size
+from workers.spec.stage_specs import CONTEXT_BYTES, AttackSpec, CraftSpec, DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec, batch_size
 
 SMALLEST_SHARE = 1 / 8
 _MARGIN = 1.2

@@ -18,7 +18,7 @@ from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.result_tables import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepRecord
 from workers.spec.fields import ExampleOrder, Stage
-from workers.spec.stages import CraftSpec, EvaluationSpec
+from workers.spec.stage_specs import CraftSpec, EvaluationSpec
 
 MOST_FINISHED = 2000
 _MOST_TIMED = 200

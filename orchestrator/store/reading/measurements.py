@@ -19,7 +19,7 @@ from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, S
 from orchestrator.verdict import checks_of, reasons
 from workers.spec.fields import TrainingStage
 from workers.spec.keys import job_key
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at", "resumed_key"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.varying_axes import plain
 from workers.spec.component import STORED
 from workers.spec.job import components_of
-from workers.spec.stages import JobSpec
+from workers.spec.stage_specs import JobSpec
 
 _SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 

@@ -11,7 +11,7 @@ from orchestrator.store.reading.stored_specs import runnable_spec
 from orchestrator.store.schema.result_tables import EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
 from workers.spec.job import shard_role
-from workers.spec.stages import JobSpec, TrainSpec
+from workers.spec.stage_specs import JobSpec, TrainSpec
 
 _MOST, _MOST_TRAINED = 3000, 500
 

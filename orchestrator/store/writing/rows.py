@@ -36,7 +36,7 @@ from workers.spec.fields import spelled
 from workers.spec.job import Job
 from workers.spec.keys import KEY_VERSION
 from workers.spec.model import ModelSpec
-from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, SurfaceSpec, TrainSpec
 
 Row = dict[str, Any]
 _MODEL_COLUMNS = frozenset(column.name for column in TrainedModelRecord.__table__.columns)

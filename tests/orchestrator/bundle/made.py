@@ -21,7 +21,7 @@ from workers.facts import DatasetInfo
 from workers.models.network import build
 from workers.spec.component import STORED, DataSpec
 from workers.spec.model import ModelSpec
-from workers.spec.stages import AttackSpec, EvaluationSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, EvaluationSpec, TrainSpec
 from workers.spec.training import TrainingSpec
 from workers.weights.digest import of_body
 

@@ -13,7 +13,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 from workers.spec.attack import AttackSettings
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, EvaluationSpec
+from workers.spec.stage_specs import AttackSpec, EvaluationSpec
 
 N, EPSILON = 24, 0.06
 EVALUATION = EvaluationSpec(examples=N, order="file", batch_size=8)

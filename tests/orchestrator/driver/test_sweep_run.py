@@ -33,7 +33,7 @@ from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.spec.job import Earlier, Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 JOBS = tuple(small_plan(repeats=2))
 

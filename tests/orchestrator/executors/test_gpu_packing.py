@@ -22,7 +22,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 from workers.runtime.process_memory import allowed_fraction
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 GIB = 1 << 30
 FULL = pretrain_job()

@@ -12,7 +12,7 @@ from workers.errors import DataError, UserError
 from workers.spec.component import DataSpec
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 
 def test_nothing_done_means_everything_runs_parents_first() -> None:

@@ -12,7 +12,7 @@ from tests.builders import attack_job, attack_settings, evaluate_job, fine_tune_
 from tests.commands import robustsweep
 from tests.stored import launch
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 
 def timing(job: Job, seconds: float, *, model: Job | None = None, device: str = "cpu") -> Timing:

@@ -6,7 +6,7 @@ from typing import Any
 from tests.orchestrator.search.synthetic import PGD, Laboratory, right, space_text
 from workers.artifacts.artifacts import CHECKPOINT
 from workers.spec.job import Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 
 EPOCHS = 9
 RUNGS: list[dict[str, Any]] = [{"epochs": 1}, {"epochs": 3}]

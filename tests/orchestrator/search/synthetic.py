@@ -22,7 +22,7 @@ from tests.stored import begin_driving
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import Result
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, EvaluateSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, EvaluateSpec, TrainSpec
 
 EXAMPLES = 40
 THETA: dict[str, Any] = {"min": 0.6, "max": 1.0, "step": 0.1}

@@ -14,7 +14,7 @@ from orchestrator.store.reading.study_trials import study_counts
 from tests.orchestrator.search.synthetic import THETA, Laboratory, never, searched, space_text
 from tests.orchestrator.search.test_kills import launch_killed
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, TrainSpec
 
 RANK = {"min": 0.4, "max": 1.0, "step": 0.2}
 SPACE = space_text(n_trials=6, parents=True, sampler="random", model={"theta": THETA, "rank_fraction": RANK})

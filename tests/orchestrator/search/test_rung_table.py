@@ -20,7 +20,7 @@ from tests.orchestrator.search.test_kills import launch_killed, study
 from tests.orchestrator.search.test_search import trials
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, EvaluateSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, EvaluateSpec, TrainSpec
 
 GOALS = ("maximize", "maximize")
 

@@ -30,7 +30,7 @@ from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never
 from tests.stored import begin_driving, record_sweep
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec
+from workers.spec.stage_specs import AttackSpec
 
 
 def trials(laboratory: Laboratory, name: str = "small") -> list[FrozenTrial]:

@@ -14,7 +14,7 @@ from search_spaces import Space
 from tests.orchestrator.search.synthetic import Laboratory, searched, space_text
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stages import EvaluateSpec
+from workers.spec.stage_specs import EvaluateSpec
 
 
 def choosing(validation: object, *, n_trials: int = 2) -> Space:

@@ -17,7 +17,7 @@ from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
 from workers.spec.recipes import resolve_training
-from workers.spec.stages import DiagnoseSpec, TrainSpec
+from workers.spec.stage_specs import DiagnoseSpec, TrainSpec
 
 EXAMPLES = 60
 STILL = {"eot_samples": 1, "selection_draws": 1, "draws": 1}

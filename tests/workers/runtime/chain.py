@@ -10,7 +10,7 @@ from workers.runtime.run import RunSettings, run
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 from workers.spec.training import TrainingSpec
 
 TRAINING = TrainingSpec(epochs=2, batch_size=20)

@@ -9,7 +9,7 @@ from tests.workers.small import data_set
 from workers.spec.component import DataSpec
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 from workers.spec.training import TrainingSpec
 
 FGSM = attack_settings(epsilon=0.032, epsilon_literal="0.032")

@@ -8,7 +8,7 @@ import torch
 
 from tests.builders import evaluate_job, pretrain_job
 from workers.runtime import process_memory
-from workers.spec.stages import CONTEXT_BYTES
+from workers.spec.stage_specs import CONTEXT_BYTES
 
 GIB = 1 << 30
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")

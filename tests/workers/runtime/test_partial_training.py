@@ -13,7 +13,7 @@ from workers.artifacts.outcomes import EpochRecord, Result, TrainOutcome
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.job import JOB, Earlier, Job
-from workers.spec.stages import TrainSpec
+from workers.spec.stage_specs import TrainSpec
 from workers.spec.training import TrainingSpec
 
 EPOCHS = 3

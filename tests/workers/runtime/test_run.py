@@ -38,7 +38,7 @@ from workers.runtime.run import RunSettings, run
 from workers.spec.component import DataSpec
 from workers.spec.job import Job
 from workers.spec.keys import derive_seed
-from workers.spec.stages import EvaluateSpec, EvaluationSpec
+from workers.spec.stage_specs import EvaluateSpec, EvaluationSpec
 from workers.spec.training import TrainingSpec
 
 KIND = {"pretrain": TrainOutcome, "fine_tune": TrainOutcome, "craft": CraftOutcome}

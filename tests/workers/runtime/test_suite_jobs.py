@@ -6,7 +6,7 @@ import pytest
 from tests.builders import attack_job, attack_settings
 from tests.workers.runtime.chain import FULL, MODEL, run_all
 from workers.spec.job import Job
-from workers.spec.stages import AttackSpec, EvaluationSpec
+from workers.spec.stage_specs import AttackSpec, EvaluationSpec
 
 EVALUATION = EvaluationSpec(examples=24, batch_size=8)
 FGSM = attack_settings(name="fgsm", epsilon=0.02)

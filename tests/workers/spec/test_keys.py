@@ -10,7 +10,7 @@ from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.job import Job
 from workers.spec.keys import job_key
 from workers.spec.model import ModelSpec
-from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 

@@ -13,7 +13,7 @@ from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.fields import positive_fraction, spelled
 from workers.spec.job import JOB, Job
 from workers.spec.model import ModelSpec
-from workers.spec.stages import AttackSpec, CraftSpec, EvaluateSpec, EvaluationSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CraftSpec, EvaluateSpec, EvaluationSpec, TrainSpec
 from workers.spec.step_settings import paper_steps
 from workers.spec.training import TrainingSpec, canonical_epsilon
 
