@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install quickstart test test-all check docs pictures bench gpu chaos clean
+.PHONY: install quickstart test test-all check docs notebooks pictures bench gpu chaos clean
 
 install: $(VENV)/.installed
 quickstart: install
@@ -30,6 +30,10 @@ check: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m docs.generate
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# The notebooks of the pages, executed anew.
+notebooks: $(VENV)/.installed-dev
+	$(BIN)/python -m docs.generate.notebooks
 
 # The pictures of README and the pages, from the sweep quickstart.
 pictures: $(VENV)/.installed-dev

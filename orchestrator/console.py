@@ -16,11 +16,13 @@ from workers.visible_text import unfiltered, visible
 class Terminal(Console):
     """A console on which a text is only a text: its control characters are shown, and it holds neither markup nor emoji codes.
 
-    The colours and movements of its own go to the standard output around the filter that everything else passes.
+    The colours and movements of its own go to the standard output around the filter that everything else passes. In a notebook too it
+    writes to its file, where rich would show the text by itself and leave the file empty.
     """
 
     def __init__(self, file: IO[str] | None = None, **options: Any) -> None:
-        super().__init__(file=file or unfiltered(sys.stdout), markup=False, emoji=False, highlight=False, **options)
+        plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "force_jupyter": False}
+        super().__init__(file=file or unfiltered(sys.stdout), **plain, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.storage import absolute, absolute_path
@@ -37,6 +37,14 @@ class Paths:
         return cls(home, store or own, data_root(str(data) if data else None), place)
 
     @property
+    def options(self) -> list[str]:
+        """The options by which a command finds the same places, as words; none for the default ones. A password in the URL is hidden."""
+        usual = Paths.resolve(home=self.home, store=None)
+        words = ["--home", str(self.home)] if self.home != absolute_path(DEFAULT_HOME) else []
+        words += ["--store", shown_url(make_url(self.store_url))] if self.store_url != usual.store_url else []
+        return words + (["--artifacts", self.artifacts_url] if self.artifacts_url != usual.artifacts_url else [])
+
+    @property
     def artifacts(self) -> Artifacts:
         """Artifact store at `artifacts_url`.
 
@@ -46,13 +54,20 @@ class Paths:
         return Artifacts(self.artifacts_url)
 
 
+def shown_url(url: URL) -> str:
+    """Return a store's URL as it may be printed: no password, neither in its place nor among the options."""
+    hidden = {name: "***" for name in url.query if "password" in name}
+    plain = url.update_query_dict(hidden).set(drivername=url.get_backend_name())
+    return plain.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
+
+
 def store_options(address: URL) -> list[str]:
     """Return the options of a command on the store at that address; none where it is in the default home. A password is hidden."""
     if address.render_as_string() == Paths.resolve(home=DEFAULT_HOME, store=None).store_url:
         return []
     path = Path(address.database or "")
     is_in_home = address.get_backend_name() == "sqlite" and path.name == "results.db" and not address.query
-    return ["--home", str(path.parent)] if is_in_home else ["--store", address.render_as_string()]
+    return ["--home", str(path.parent)] if is_in_home else ["--store", shown_url(address)]
 
 
 def replace_file(path: Path, content: bytes) -> None:

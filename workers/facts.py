@@ -110,7 +110,8 @@ class AttackFacts:
     One that `minimises` looks for the smallest perturbation, whatever epsilon is, and succeeds where that is within epsilon. One that is
     `untargeted` takes no target. One that `restarts` starts at the clean example, and at random points in its later runs alone. A `suite`
     consists of other attacks (see `workers.spec.attack`). A `library`'s asks the net by itself: its gradients are averaged over
-    no draws (knowledge `eot`), and one that `selects` trusts single evaluations, which only those of a deterministic net are worth."""
+    no draws (knowledge `eot`), and one that `selects` trusts single evaluations, which only those of a deterministic net are worth. Its
+    `modalities` are those of the inputs that it takes."""
 
     norms: tuple[str, ...] = ("linf",)
     takes_gradients: bool = True
@@ -125,6 +126,7 @@ class AttackFacts:
     restarts: bool = False
     suite: bool = False
     library: bool = False
+    modalities: tuple[Modality, ...] = ("audio", "image")
 
     @property
     def own_norm(self) -> str:
@@ -143,6 +145,7 @@ class AttackFacts:
 
     def __post_init__(self) -> None:
         _require_known("norms", self.norms, ("l2", "linf"))
+        _require_known("modalities", self.modalities, get_args(Modality))
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ def attack(
     untargeted: bool = False,
     restarts: bool = False,
     suite: bool = False,
+    modalities: tuple[Modality, ...] = ("audio", "image"),
     name: str | None = None,
 ) -> Callable[[C], C]: ...
 def attack(create: Any = None, /, *, name: str | None = None, **facts: Any) -> Any:

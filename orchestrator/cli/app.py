@@ -1,7 +1,7 @@
 """The Typer app, and how commands enter it: each registers itself, in one of the groups that `--help` shows."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from inspect import Parameter, getdoc, signature
 from pathlib import Path
@@ -90,7 +90,7 @@ def _with_plugins(function: Callable[..., Any], *, run_at_once: bool) -> Callabl
     def run(*arguments: Any, plugins: list[Path] | None = None, **options: Any) -> Any:
         from workers.plugins import load_plugins, run_when_needed
 
-        with nullcontext() if run_at_once else run_when_needed():
+        with nullcontext() if run_at_once else run_when_needed(), _hints_repeat(options):
             load_plugins(plugins or ())
             return function(*arguments, **options)
 
@@ -99,6 +99,15 @@ def _with_plugins(function: Callable[..., Any], *, run_at_once: bool) -> Callabl
     run.__signature__ = own.replace(parameters=[*own.parameters.values(), added])  # type: ignore[attr-defined]
     run.__annotations__ = {**get_type_hints(function, include_extras=True), "plugins": Plugins}
     return run
+
+
+def _hints_repeat(options: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """A context in which printed commands repeat the places that are given to this one, if it takes any."""
+    if "home" not in options:
+        return nullcontext()
+    from orchestrator.hints import repeated
+
+    return repeated(options)
 
 
 def _version(asked: bool) -> None:

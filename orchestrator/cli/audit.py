@@ -69,10 +69,11 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     """
     from typing import get_args
 
+    from orchestrator import hints
     from orchestrator.audit.audit import AuditOptions, run_audit
     from orchestrator.audit.rounds import read_budget
     from orchestrator.audit.summary import audit_json, audit_lines, render_audit, require_outcome
-    from orchestrator.console import say, shell_command
+    from orchestrator.console import say
     from orchestrator.executors.base import Resources
     from orchestrator.launching.launch import LaunchOptions
     from orchestrator.report.sweep_page.write_page import ReportOptions, report_sweep
@@ -109,7 +110,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         raise typer.Exit(code)
     written = report_sweep(ReportOptions(paths=where, sweep=found.name, output=page or Path(f"{found.name}.html")))
     show(render_audit(found))
-    verifying = shell_command(["robustsweep", "verify", str(bundle)])
+    verifying = hints.command("verify", str(bundle))
     bundled = [f"bundle: {bundle}; anyone can check it: {verifying}"] if bundle is not None and not code else []
     for line in [*audit_lines(found), f"page: {written[0]}", *bundled]:
         say(_console(), line)

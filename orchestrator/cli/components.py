@@ -55,7 +55,8 @@ def check_plugin(
             check_component(component, root=root)
             rows.append((component.kind, component.name, component.place, Mark("keeps the contract", "good")))
         except ContractError as error:
-            rows.append((component.kind, component.name, component.place, Mark(str(error).partition(": ")[2], "bad")))
+            without = "; it was given no root: --data names one" if component.kind == "dataset" and root is None else ""
+            rows.append((component.kind, component.name, component.place, Mark(f"{str(error).partition(': ')[2]}{without}", "bad")))
     if not found:
         raise UserError(
             f"plugin {file}: registers nothing; decorate with robustsweep's model, dataset, attack, defence, loss, metric or corruption"

@@ -22,12 +22,13 @@ subcommand = subcommands("db", group="look after", about="Look after the results
 @subcommand()
 def upgrade(*, home: Home = DEFAULT_HOME, store: StoreUrl = None) -> None:
     """Bring the store's schema up to date (`launch` does so too). There is no way back but a backup: export before."""
+    from orchestrator import hints
     from orchestrator.store import StoreMissing, open_store, schema_revision
     from orchestrator.store.migrations import REVISIONS
 
     url = paths(home, store).store_url
     if (before := schema_revision(url)) is None:
-        raise StoreMissing(f"db upgrade: {_shown(url)} holds no sweeps yet; `robustsweep launch` makes its tables")
+        raise StoreMissing(f"db upgrade: {_shown(url)} holds no sweeps yet; `{hints.command('launch', 'SPACE')}` makes its tables")
     open_store(url, upgrade=True).close()
     newest = REVISIONS[-1]
     typer.echo(f"schema {newest}: is current" if before == newest else f"schema upgraded from {before} to {newest}")
@@ -44,6 +45,7 @@ def check(
 ) -> None:
     """Report what is wrong with the store and the artifacts, and what to do. Changes nothing unless --repair is given. Exit code 1 if
     anything is (still) wrong."""
+    from orchestrator import hints
     from orchestrator.store import open_store, schema_revision
     from orchestrator.store.maintenance.check import check_store
     from orchestrator.store.migrations import REVISIONS
@@ -51,7 +53,7 @@ def check(
     where, newest = paths(home, store, artifacts=artifacts), REVISIONS[-1]
     revision = schema_revision(where.store_url)
     if revision in REVISIONS[:-1]:
-        typer.echo(f"schema: {revision}, older than {newest}\n    do: `robustsweep db upgrade`, then check again")
+        typer.echo(f"schema: {revision}, older than {newest}\n    do: `{hints.command('db', 'upgrade', at=where)}`, then check again")
         raise typer.Exit(1)
     with open_store(where.store_url, upgrade=repair) as opened:
         typer.echo(f"schema: ok, {newest}")
@@ -224,6 +226,7 @@ def human_size(size: float) -> str:
 
 
 def _shown(url: str) -> str:
-    from orchestrator.store.connection.urls import parse_url, shown
+    from orchestrator.paths import shown_url
+    from orchestrator.store.connection.urls import parse_url
 
-    return f"store '{shown(parse_url(url))}'"
+    return f"store '{shown_url(parse_url(url))}'"

@@ -11,8 +11,9 @@ from orchestrator.cli.app import command
 @command(group="run")
 def init(name: Annotated[str, typer.Argument(help="Of the two files.")] = "mine") -> None:
     """Write NAME.yaml and NAME.py here: a commented space, and a network, a data set and an attack of one's own to change."""
+    from orchestrator import hints
     from orchestrator.launching.starter_files import write_starter
 
     for path in write_starter(name, Path()):
         typer.echo(path)
-    typer.echo(f"run it: robustsweep launch {name}.yaml")
+    typer.echo(f"run it: {hints.command('launch', f'{name}.yaml')}")

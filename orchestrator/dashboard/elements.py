@@ -8,7 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from orchestrator import hints
 from orchestrator.dashboard.context import ground, opened
+from orchestrator.dashboard.context import paths as places
 from orchestrator.examples.example_pixels import Array
 from orchestrator.examples.panels import Perturbed
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
@@ -52,7 +54,7 @@ def choose_sweep() -> SweepHead:
     with opened() as store:
         heads = {head.name: head for head in sweep_heads(store)}
     if not heads:
-        st.info("The store holds no sweeps yet; `robustsweep launch` makes one.")
+        st.info(f"The store holds no sweeps yet; `{hints.command('launch', 'SPACE', at=places())}` makes one.")
         st.stop()
     return heads[choose("sweep", list(heads), label="Sweep")]
 

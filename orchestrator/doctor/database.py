@@ -10,10 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import false, select, update
 
+from orchestrator import hints
 from orchestrator.doctor.disk import nearest
 from orchestrator.doctor.results_of_checks import CheckResult
+from orchestrator.paths import shown_url
 from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
-from orchestrator.store.connection.urls import parse_url, shown
+from orchestrator.store.connection.urls import parse_url
 from orchestrator.store.leases.leases import LeaseHolder, age, database_now, find_holder, is_alive, living_sweeps, refusal
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.temp_folder import temp_folder
@@ -59,7 +61,7 @@ def check_database(url: str, sweep: str | None) -> list[CheckResult]:
         revision = schema_revision(url)
     except StoreMissing:
         return [_absent(url)]
-    place, newest = shown(parse_url(url)), migrations.REVISIONS[-1]
+    place, newest = shown_url(parse_url(url)), migrations.REVISIONS[-1]
     if revision is None:
         return [CheckResult("ok", "database", f"{place} holds no sweeps yet: `launch` makes its tables")]
     if revision not in migrations.REVISIONS:
@@ -67,13 +69,14 @@ def check_database(url: str, sweep: str | None) -> list[CheckResult]:
         return [CheckResult("wrong", "database", found, "use the robustsweep that made it, or a newer one")]
     if revision != newest:
         found = f"{place}: its schema is {revision}, older than {newest}"
-        return [CheckResult("warning", "database", found, "`robustsweep db upgrade`, or the next launch, upgrades it; back it up before")]
+        upgrade = f"`{hints.command('db', 'upgrade', at=parse_url(url))}`"
+        return [CheckResult("warning", "database", found, f"{upgrade}, or the next launch, upgrades it; back it up before")]
     with open_store(url, upgrade=False) as store:
         return [_writable(store, place, revision), *_clock(store), *_driven(store, sweep)]
 
 
 def _absent(url: str) -> CheckResult:
-    place, path = shown(parse_url(url)), database_file(url)
+    place, path = shown_url(parse_url(url)), database_file(url)
     folder = nearest((path or Path()).parent)
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         found = f"{place} cannot be made: {folder} is no folder that can be written"

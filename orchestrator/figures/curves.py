@@ -26,15 +26,17 @@ _INTERVAL = ("95% low", "95% high")
 Points = list[tuple[dict[str, Any], list[str]]]
 
 
-def accuracy_curves(rows: Sequence[ResultRow] | FigureRows, *, chosen: Collection[str] = ()) -> Pictures:
+def accuracy_curves(rows: Sequence[ResultRow] | FigureRows, *, chosen: Collection[str] = (), among: Sequence[ResultRow] = ()) -> Pictures:
     """Draw accuracy against epsilon with 95 % bands, one line for each model; epsilon 0 is the clean accuracy.
 
     The epsilon axis is logarithmic, labelled with the epsilons as the users wrote them. More than `MOST_BANDS` lines have no bands; of
-    more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint.
+    more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint. Models look as they do
+    `among` those of further rows.
     """
     known = FigureRows.of(rows)
     conditions = known.conditions(by_epsilon=False)
-    return {one.label: _picture(one, hover_settings(one, known.words), known.looks, chosen) for one in conditions}
+    found = FigureRows.of([*known.rows, *among]).looks if among else known.looks
+    return {one.label: _picture(one, hover_settings(one, known.words), found, chosen) for one in conditions}
 
 
 def _picture(condition: AttackCondition, said: Hover, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:

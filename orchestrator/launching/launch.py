@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator.console import clock, say, shell_command
+from orchestrator import hints
+from orchestrator.console import clock, say
 from orchestrator.driver.job_supply import ConcurrentSweeps
 from orchestrator.driver.lease_wait import wait_for_lease
 from orchestrator.driver.recorder import Recorder
@@ -22,14 +23,12 @@ from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.notification import notify
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
 from orchestrator.mirrors import SweepMirrors, parse_target
-from orchestrator.paths import DEFAULT_HOME, Paths
+from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
 from orchestrator.planning.input_digests import digests_of_files
 from orchestrator.planning.prelaunch_checks import check_home, check_sizes, verify_data
 from orchestrator.store import Store, open_store
-from orchestrator.store.connection.urls import parse_url
-from orchestrator.store.connection.urls import shown as shown_url
 from orchestrator.store.leases.leases import Lease, LeaseTaken
 from orchestrator.store.maintenance.owners import mark_owner
 from orchestrator.store.reading.timings import recent_footprints
@@ -101,16 +100,9 @@ class LaunchOptions:
     def _in_memory(self) -> bool:
         return self.paths.artifacts_url.startswith("memory://")
 
-    def command(self, verb: str, subject: str = "") -> str:
+    def command(self, verb: str, subject: str = "", *arguments: str) -> str:
         """The `robustsweep` command for the same paths, to paste into a shell; a password in the store's URL is hidden."""
-        words = ["robustsweep", verb, *([subject] if subject else [])]
-        default = Paths.resolve(home=DEFAULT_HOME, store=None)
-        if self.paths.home != default.home:
-            words += ["--home", str(self.paths.home)]
-        if self.paths.store_url != Paths.resolve(home=self.paths.home, store=None).store_url:
-            words += ["--store", shown_url(parse_url(self.paths.store_url))]
-        if self.paths.artifacts_url != Paths.resolve(home=self.paths.home, store=None).artifacts_url:
-            words += ["--artifacts", self.paths.artifacts_url]
+        words: list[str] = []
         if verb == "launch":
             words += [word for override in self.overrides for word in ("--set", override)]
             words += ["--data", str(self.paths.data_root)] if self.paths.data_root else []
@@ -119,7 +111,8 @@ class LaunchOptions:
             words += ["--download"] if self.download else []
             words += [word for digits in self.only for word in ("--only", digits)]
             words += [word for target in self.mirror for word in ("--mirror", target)]
-        return shell_command([*words, *(word for plugin in self.plugins for word in ("--plugin", plugin))])
+        words += [word for plugin in self.plugins for word in ("--plugin", plugin)]
+        return hints.command(verb, *filter(None, [subject, *arguments]), at=self.paths, more=words)
 
     @staticmethod
     def _unusual(names: Sequence[str], *, of: Any) -> list[str]:
@@ -221,7 +214,9 @@ class Launch:
 
     def _drive(self, work: SweepWork, recorder: Recorder) -> tuple[SweepRun, Stopped | None]:
         """Run the work; return the sweep after that, and what stopped it before its end."""
-        mirrors = SweepMirrors.opened(self._options.mirror, sweep=self._name, say=self._say)
+        mirrors = SweepMirrors.opened(
+            self._options.mirror, sweep=self._name, say=self._say, later=partial(self._options.command, "mirror", self._name)
+        )
         with ConcurrentSweeps(self._store, sweep=self._name) as others, mirrors as observer:
             sweep = SweepRun(
                 work.queue, recorder, work.jobs, source=work.source, known=work.known, elsewhere=others.running, observer=observer

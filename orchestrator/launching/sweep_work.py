@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
+from orchestrator import hints
 from orchestrator.driver.lease_wait import this_driver
 from orchestrator.driver.recorder import Recorder
 from orchestrator.paths import Paths
@@ -161,7 +162,7 @@ def _one_of(jobs: Sequence[Job], digits: str) -> str:
             if digits and found
             else "no job of this space has such a key"
         )
-        raise UserError(f"--only {digits or repr(digits)}: {several}; `robustsweep plan SPACE --jobs` lists them")
+        raise UserError(f"--only {digits or repr(digits)}: {several}; `{hints.command('plan', 'SPACE', more=['--jobs'])}` lists them")
     return found[0]
 
 

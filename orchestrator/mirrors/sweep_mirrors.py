@@ -25,8 +25,9 @@ class SweepMirrors:
 
     @classmethod
     @contextmanager
-    def opened(cls, names: Sequence[str], *, sweep: str, say: Callable[[str], None]) -> Iterator[Self]:
-        """Mirror to the targets of these names inside the context; say at its end what was not mirrored, a line for each of them."""
+    def opened(cls, names: Sequence[str], *, sweep: str, say: Callable[[str], None], later: Callable[[str], str]) -> Iterator[Self]:
+        """Mirror to the targets of these names inside the context; say at its end what was not mirrored, a line for each of them, with the
+        command of `later` that mirrors it then."""
         targets = [parse_target(name) for name in names]
         mirrors = [Mirror(target.name, partial(target.make, False)) for target in targets]
         try:
@@ -34,7 +35,7 @@ class SweepMirrors:
         finally:
             for mirror in mirrors:
                 if (lost := mirror.close(seconds=_LAST_SECONDS)) is not None:
-                    say(f"--mirror {lost}; later: robustsweep mirror {sweep} {mirror.name}")
+                    say(f"--mirror {lost}; later: {later(mirror.name)}")
 
     def epoch(self, job: Job, record: EpochRecord, names: JobNames) -> None:
         """Mirror an epoch of a training, unless an earlier attempt has come as far."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from orchestrator import hints
 from orchestrator.paths import Paths
 from orchestrator.store.reading.job_details import JobDetails
 from workers.artifacts.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
@@ -85,16 +86,16 @@ def _job_file(job: JobDetails, here: ArtifactListing) -> str:
 def _missing(job: JobDetails, here: ArtifactListing, paths: Paths) -> Iterator[str]:
     """Yield the shell lines to run first."""
     folder = shlex.quote(here.folder)
-    show = f"robustsweep show --home {shlex.quote(str(paths.home))}"
+    as_job = hints.command("show", job.key, at=paths, more=["-f", "job"])
     if _is_url(here.folder):
-        yield f"{show} {job.key} -f job > {job.key}.json"
+        yield f"{as_job} > {job.key}.json"
     elif not here.has(JOB_FILE):
-        yield f"# {JOB_FILE} is gone; this makes it (with your --store, if you use one):"
-        yield f"mkdir -p {folder} && {show} {job.key} -f job > {folder}/{JOB_FILE}"
+        yield f"# {JOB_FILE} is gone; this makes it:"
+        yield f"mkdir -p {folder} && {as_job} > {folder}/{JOB_FILE}"
     if here.has(RESULT_FILE):
         yield "# the job is done; without this its result is only read again:"
         yield f"# remove {here.folder}/{RESULT_FILE}" if _is_url(here.folder) else f"rm {folder}/{RESULT_FILE}"
     for parent in job.parents:
         if not artifact_files(paths.artifacts, parent.key).has(RESULT_FILE):
             yield f"# its parent in role {parent.role} has no result here; this says how to make it:"
-            yield f"{show} {parent.key}"
+            yield hints.command("show", parent.key, at=paths)

@@ -19,6 +19,7 @@ from workers.registry import DATASETS
 from workers.settings import Frozen
 from workers.spec.compatibility import (
     AUGMENTATIONS,
+    require_attackable,
     require_augmentable,
     require_checkpoint,
     require_defensible,
@@ -136,6 +137,14 @@ class Grid(Frozen):
         for name, dataset in product(defence.name, _datasets(info)):
             require_defensible(name, dataset, binary=True in binary)
         return defence
+
+    @field_validator("attacks")
+    @classmethod
+    def _attacks_take_the_data(cls, attacks: tuple[AttackGroup, ...], info: ValidationInfo) -> tuple[AttackGroup, ...]:
+        for group in attacks:
+            for name, dataset in product(group.attack, _datasets(info)):
+                require_attackable(name, dataset)
+        return attacks
 
     @field_validator("training", "fine_tuning")
     @classmethod

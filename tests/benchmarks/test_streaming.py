@@ -32,7 +32,7 @@ from workers.data.loading.device_split import DeviceSplit
 from workers.layers import LatentSketch
 from workers.models.network import Network, build
 from workers.spec.component import DataSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import train
 

@@ -94,7 +94,7 @@ def test_a_store_of_a_newer_schema_is_refused_naming_both(url: str, store: Store
 
 def test_a_store_of_an_older_schema_is_not_read_and_says_how_to_upgrade(url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.store.migrations.REVISIONS", (*REVISIONS, "9999"))
-    with pytest.raises(UserError, match=f"its schema is {REVISIONS[-1]}, older than 9999; `robustsweep db upgrade`") as caught:
+    with pytest.raises(UserError, match=f"its schema is {REVISIONS[-1]}, older than 9999; `robustsweep db upgrade") as caught:
         open_store(url, upgrade=False)
     assert not isinstance(caught.value, StoreMissing)
 

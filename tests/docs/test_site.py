@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.docs.blocks import ROOT
 
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?:\]\(|src=\")([^)\s\"]+)[)\"]")
 FETCHED = re.compile(r"""(?:src|<link[^>]*href|@import|url\()\s*=?\s*["'(]?(https?://[^"')\s>]+)""")
 
 

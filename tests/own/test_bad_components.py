@@ -91,6 +91,16 @@ def draws(logits, inputs, labels, *, epsilon, bounds, generator):
 def global_draws(logits, inputs, labels, *, epsilon, bounds):
     return (inputs + epsilon * torch.rand(inputs.shape)).clamp(*bounds)
 
+@rs.attack(modalities=("image",))
+def images_alone(logits, inputs, labels, *, epsilon, bounds):
+    batch, channels, height, width = inputs.shape
+    return (inputs + epsilon).clamp(*bounds)
+
+@rs.attack
+def images_alone_unsaid(logits, inputs, labels, *, epsilon, bounds):
+    batch, channels, height, width = inputs.shape
+    return (inputs + epsilon).clamp(*bounds)
+
 @rs.attack
 def in_place(logits, inputs, labels, *, epsilon, bounds):
     return inputs.add_(epsilon).clamp_(*bounds)
@@ -176,6 +186,8 @@ attacks:
         ("attack", "draws", "it draws, and does not say random_start=True"),
         ("attack", "global_draws", "equal generators give other points: draw everything from `generator`"),
         ("attack", "in_place", ""),
+        ("attack", "images_alone", ""),
+        ("attack", "images_alone_unsaid", "given audio of shape (4, 1, 32); an attack says by its modalities what it takes"),
         ("attack", "raises", "KeyError: 'epsilon'"),
         ("defence", "unsaid", "two passes in eval mode differ, and it is not `randomised`"),
         ("defence", "said", ""),
@@ -208,6 +220,7 @@ def test_checks_say_what_is_broken_and_where(tmp_path: Path, kind: str, name: st
     message = str(caught.value)
     assert message.startswith(f"{kind} {name} (bad.py, line ")
     assert said in message
+    assert message.count(f"{kind} {name}") == 1
     assert "\n" not in message
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from search_spaces import SpaceError, parse_space
 from tests.workers.small import data_set, generator, network, run_attack, split
 from workers.attacks.engine import Watched
 from workers.errors import DataError, UserError
@@ -297,3 +298,13 @@ def test_data_that_are_not_as_stated_are_one_line(tmp_path: Path, kind: str, sai
     load(tmp_path, DATA)
     with pytest.raises(DataError, match=said):
         data_set("wrong", kind=kind).load(None)
+
+
+def test_an_attack_of_images_alone_is_refused_on_waveforms(tmp_path: Path) -> None:
+    plugin = "import robustsweep as rs\n@rs.attack(modalities=('image',))\ndef of_images(logits, inputs, labels):\n    return inputs\n"
+    (tmp_path / "mine.py").write_text(plugin)
+    text = (
+        "plugins: [mine.py]\ndata: {name: tones}\nmodel: {name: logmel}\ntraining: {epochs: 1}\nattacks: [{attack: of_images, epsilon: 1}]"
+    )
+    with pytest.raises(SpaceError, match=r"^x\.yaml:5: attacks\.attack=of_images: changes images, and tones is audio"):
+        parse_space(text, label="x.yaml", stem="x", folder=tmp_path)

@@ -113,7 +113,7 @@ class LatentLayer(nn.Module, ABC):
         return kernel
 
     def forward(self, inputs: Tensor) -> Tensor:
-        scales = self.kernel.draw(batch=len(inputs))
+        scales = self.kernel.draw(batch=inputs.shape[0])  # `len` would fix the size of the batch in an exported program
         if self.execution == "factorized" or any(scale is not None and scale.dim() > 1 for scale in scales):
             return self._chain(inputs, scales)
         return self._through(inputs, lambda: self.kernel.build(scales), self.bias, geometry=True)

@@ -68,8 +68,9 @@ def check_attack(name: str, *, norm: str | None = None, **settings: Any) -> None
     component = ATTACKS[name]
     with _named(component):
         for one in component.facts.norms if norm is None else (norm,):
-            for modality in _SHAPES:
-                _check_attack(component, one, _info(modality, small=True), settings)
+            for modality in (found for found in _SHAPES if found in component.facts.modalities):
+                with _given(modality):
+                    _check_attack(component, one, _info(modality, small=True), settings)
 
 
 def check_defence(name: str, **settings: Any) -> None:
@@ -209,8 +210,21 @@ def _named(component: Component[Any]) -> Iterator[None]:
         if isinstance(error, ValidationError):
             said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         place = f" ({component.place})" if component.place else ""
+        named = f"{component.kind} {component.name}"
+        raise ContractError(f"{named}{place}: {said.removeprefix(f'{named}: ').removeprefix(f'{named}{place}: ')}") from error
+
+
+@contextmanager
+def _given(modality: Modality) -> Iterator[None]:
+    """Inside, an error of an attack's own says which inputs it was given."""
+    try:
+        yield
+    except (JobError, UserError):
+        raise
+    except Exception as error:
+        shape = (_BATCH, *_info(modality, small=True).shape)
         raise ContractError(
-            f"{component.kind} {component.name}{place}: {said.removeprefix(f'{component.kind} {component.name}: ')}"
+            f"{describe(error)}, given {modality} of shape {shape}; an attack says by its modalities what it takes"
         ) from error
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workers.registry import DATASETS, DEFENCES, LOSSES, MODELS
+from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, MODELS
 from workers.spec.fields import CheckpointName, Draws, HeldOut, Initialisation, Mixing, WeightAveraging
 
 _IMAGE_DIMENSIONS = 3
@@ -111,6 +111,17 @@ def require_checkpoint(checkpoint: CheckpointName, *, held_out: HeldOut, average
         raise ValueError("checkpoint=best with data.validation_examples=0: nothing is held out to choose by; give some, or use last")
     if checkpoint == "best" and average != "none":
         raise ValueError(f"checkpoint=best with weight_average={average}: the average is made at the end; must be none, or checkpoint last")
+
+
+def require_attackable(attack: str, dataset: str) -> None:
+    """Check that the attack takes such inputs as the data set has.
+
+    Raises:
+        ValueError: it does not.
+    """
+    facts, modality = ATTACKS[attack].facts, DATASETS[dataset].facts.modality
+    if modality not in facts.modalities:
+        raise ValueError(f"attack={attack}: changes {' and '.join(facts.modalities)}s, and {dataset} is {modality}")
 
 
 def require_defensible(defence: str, dataset: str, *, binary: bool) -> None:

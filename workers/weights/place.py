@@ -7,6 +7,8 @@ from pathlib import Path
 
 SAFE, PICKLED = (".safetensors",), (".pt", ".pth")
 _KEY = re.compile("[0-9a-f]{4,64}")
+_INDEX = ".safetensors.index.json"
+_PUT_TOGETHER = "save_file({{name: tensor for part in glob({parts!r}) for name, tensor in load_file(part).items()}}, {name!r})"
 _CONVERTED = "torch.save(torch.load({name!r}, map_location='cpu')['state_dict'], 'weights.pt')"
 
 
@@ -36,7 +38,11 @@ class WeightsPlace:
         if self.is_key:
             return
         if self.path.suffix not in (*SAFE, *PICKLED):
-            convert = _CONVERTED.format(name=self.path.name)
+            name = self.path.name
+            convert = _CONVERTED.format(name=name)
+            if name.endswith(_INDEX):
+                stem = name.removesuffix(_INDEX)
+                convert = _PUT_TOGETHER.format(parts=f"{stem}-*-of-*.safetensors", name=f"{stem}.safetensors")
             kinds = ", ".join((*SAFE, *PICKLED))
             raise ValueError(f"must be a state dict in a file {kinds}, or a model's key; to convert one that you trust: {convert}")
         if not self.path.is_file():

@@ -35,9 +35,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise UserError(
             f"weights {path}: holds more than tensors, and code in it would run with your rights; "
-            f"convert it where you trust it: torch.save(model.state_dict(), {path.name!r})"
+            f"convert it where you trust it: torch.save(torch.load({path.name!r}, weights_only=False).state_dict(), 'weights.pt')"
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as error:
+        if "TorchScript" in str(error):
+            convert = f"torch.save(torch.jit.load({path.name!r}).state_dict(), 'weights.pt')"
+            raise UserError(f"weights {path}: is a TorchScript program; convert it where you trust it: {convert}") from error
         raise UserError(f"weights {path}: is no {path.suffix} file of tensors, or damaged: {first_line(error)}") from error
     return _checked(found, path)
 
@@ -122,7 +125,8 @@ def load_into(body: nn.Module, tensors: Mapping[str, Tensor], *, renamed: Mappin
         name: of the network, for messages.
 
     Raises:
-        JobError: tensors are missing, left over, or of another shape; all are named, the first of each kind.
+        JobError: tensors are missing, left over, of another shape, or whole numbers where the network has others; of each kind the first
+            are named.
     """
     own = body.state_dict(keep_vars=True)
     short = {there: here for here, there in stripped(own).items()}
@@ -135,10 +139,16 @@ def load_into(body: nn.Module, tensors: Mapping[str, Tensor], *, renamed: Mappin
         for key in own
         if key in found and found[key].shape != own[key].shape
     ]
-    wrong = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
+    kinds = [
+        f"{key} ({_TYPES[found[key].dtype]}, the model's {_TYPES[own[key].dtype]})"
+        for key in own
+        if key in found and found[key].is_floating_point() < own[key].is_floating_point()  # of a quantised net, whose scales are elsewhere
+    ]
+    wrong = {"missing": missing, "unexpected": unexpected, "of another shape": shapes, "of another type": kinds}
     if any(wrong.values()):
         said = "; ".join(f"{len(names)} {kind}: {_listed(names)}" for kind, names in wrong.items() if names)
-        raise JobError(f"weights do not fit model {name}: {said}")
+        way = "; weights_map renames the beginnings of names" if missing and unexpected else ""
+        raise JobError(f"weights do not fit model {name}: {said}{way}")
     for key, target in own.items():
         if key in found:
             target.copy_(found[key])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from orchestrator import hints
 from orchestrator.report.paper.beside_published import ComparedTable, SetupFigures
 from orchestrator.report.paper.deviations import deviations, differing
 from orchestrator.report.paper.setups import PAPER_WIDTHS, TEST_EXAMPLES, Setup
@@ -110,4 +111,5 @@ def _to_run(table: ComparedTable) -> list[str]:
     if not table.empty:
         return []
     space = table.published.launch
-    return [f"Empty cells: robustsweep launch {space} computes them at full size, robustsweep launch {space}-small on a subset."]
+    full, subset = hints.command("launch", space), hints.command("launch", f"{space}-small")
+    return [f"Empty cells: {full} computes them at full size, {subset} on a subset."]

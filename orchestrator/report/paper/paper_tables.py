@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from orchestrator import hints
 from orchestrator.escaping import json_text
 from orchestrator.report.paper.beside_published import ComparedTable, OurFigure, SetupFigures
 from orchestrator.report.paper.notes import LEGEND, notes
@@ -104,7 +105,7 @@ def _setup(lines: SetupFigures) -> dict[str, Any]:
 
 def _cell(table: ComparedTable, cell: PublishedFigure) -> dict[str, Any]:
     ours = our_records(table, cell)
-    launch = None if ours and len(ours) == len(table.lines) else f"robustsweep launch {table.published.launch}"
+    launch = None if ours and len(ours) == len(table.lines) else hints.command("launch", table.published.launch)
     return {**cell.model_dump(mode="json"), "ours": ours, "launch": launch}
 
 

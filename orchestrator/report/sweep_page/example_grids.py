@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from orchestrator import hints
 from orchestrator.examples.attacked import AttackedExamples, attacked_examples
 from orchestrator.examples.grid_files import fragment
 from orchestrator.store import Store
@@ -40,14 +41,15 @@ def example_grids(store: Store, artifacts: Artifacts, sweep: str) -> tuple[list[
         except (ArtifactError, UserError) as error:
             notes.append(f"Left out: {error}")
     if len(attacks) > _MOST_ATTACKS:
-        notes.append(f"{_MOST_ATTACKS} of {len(attacks)} attacks that keep examples; `robustsweep examples KEY` draws any of them.")
+        draw = hints.command("examples", "KEY", at=store.address)
+        notes.append(f"{_MOST_ATTACKS} of {len(attacks)} attacks that keep examples; `{draw}` draws any of them.")
     return grids, notes
 
 
 def grids_html(grids: list[ExampleGrid], notes: list[str]) -> Markup:
     """Return the section of a report; where no attack keeps examples, a line that says what would fill it."""
     shown = [
-        (grid.description, grid.found.note, f"robustsweep examples {grid.job_key[:8]}", fragment(grid.found.lines, heard=False))
+        (grid.description, grid.found.note, hints.command("examples", grid.job_key[:8]), fragment(grid.found.lines, heard=False))
         for grid in grids
     ]
     return fill("example_grids.html", package=_PACKAGE, grids=shown, notes=notes)

@@ -36,15 +36,18 @@ class Findings:
         tested = [row for row in rows if row.split == "test"] or list(rows)
         attacked = [row for row in tested if row.robust_accuracy is not None]
         balls = Counter((row.dataset, row.norm) for row in attacked)
+        met = {row.model_key for row in attacked}
+        clean = [row for row in tested if row.model_key not in met and row.clean_accuracy is not None]
         if not balls:
-            return cls((), [row for row in tested if row.clean_accuracy is not None])
+            return cls((), clean)
         main, _ = balls.most_common(1)[0]
+        clean = [row for row in clean if row.dataset == main[0]]
         found: dict[tuple[str, float], ResultRow] = {}
         for row in (row for row in attacked if (row.dataset, row.norm) == main):
             place = (row.model_key, row.epsilon)
             if place not in found or _says(row) > _says(found[place]):
                 found[place] = row
-        return cls([*found.values()], (), f"On {main[0]}, norm {main[1]}: " if len(balls) > 1 else "")
+        return cls([*found.values()], clean, f"On {main[0]}, norm {main[1]}: " if len(balls) > 1 else "")
 
     @property
     def sentences(self) -> list[str]:
@@ -55,8 +58,8 @@ class Findings:
 
     @property
     def picture(self) -> Picture | None:
-        """Accuracy against epsilon in the worst case; None without an attack."""
-        pictures = accuracy_curves([replace(row, attack=_WORST, knowledge=_ANY) for row in self.rows]).values()
+        """Accuracy against epsilon in the worst case, each model as the other figures have it; None without an attack."""
+        pictures = accuracy_curves([replace(row, attack=_WORST, knowledge=_ANY) for row in self.rows], among=self.clean).values()
         found = max(pictures, key=lambda picture: len(picture.table), default=None)
         return None if found is None else replace(found, title=f"Accuracy against epsilon, {self._attack}")
 
@@ -94,10 +97,15 @@ class Findings:
         said = f"{self._name(best)} is right on {robust} of the examples in the {self._attack}{unattacked}"
         return f"Best at {best.epsilon_literal}: {said}; {verdict}."
 
+    @property
+    def _largest(self) -> str:
+        """The largest epsilon in words: of a sweep that goes on larger ones may have met some models."""
+        return "the largest epsilon" if max(self._at) == max(row.epsilon for row in self.rows) else "the largest epsilon for most models"
+
     def _at_the_largest(self) -> str:
         rows = sorted(self._at[max(self._at)], key=_robust)
         least, most = rows[0], rows[-1]
-        said = f"At {least.epsilon_literal}, the largest epsilon, the {self._attack} leaves"
+        said = f"At {least.epsilon_literal}, {self._largest}, the {self._attack} leaves"
         if _robust(least) == _robust(most):
             return f"{said} {100 * _robust(least):.1f} % {f'of {self._name(least)}' if least is most else 'of every model'}."
         apart = "do not meet" if _apart([least, most]) > 1 else "overlap"

@@ -58,7 +58,7 @@
       if (begins) details.dataset.was = details.open ? "open" : "";
       details.open = begins || details.dataset.was === "open";
     }
-    for (const figure of document.querySelectorAll("figure")) {
+    for (const figure of document.querySelectorAll("figure[id]")) {
       if (!figure.offsetParent) continue; // of another choice
       plotted(figure);
       figure.dataset.drawn = "done";
@@ -266,7 +266,7 @@
   );
   addEventListener("beforeprint", () => toPaper(true));
   addEventListener("afterprint", () => toPaper(false));
-  document.querySelectorAll("figure").forEach((figure) => {
+  document.querySelectorAll("figure[id]").forEach((figure) => {
     seen.observe(figure);
     const details = figure.querySelector("details");
     details.addEventListener("toggle", () => fill(details.querySelector(".table"), packed(figure).table), { once: true });

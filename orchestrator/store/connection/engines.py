@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-from orchestrator.store.connection.urls import shown
+from orchestrator.paths import shown_url
 from workers.errors import UserError
 
 READ_OPTIONS: dict[str, dict[str, Any]] = {
@@ -40,7 +40,7 @@ def make_engine(address: URL, *, writable: bool) -> Engine:
         return create_engine(address, pool_pre_ping=True, connect_args=options)
     except ModuleNotFoundError as error:
         reason = f"needs the package {error.name}: pip install 'robustsweep[postgres]'"
-        raise UserError(f"store '{shown(address)}': {reason}") from None
+        raise UserError(f"store '{shown_url(address)}': {reason}") from None
 
 
 def _sqlite_engine(address: URL, *, writable: bool) -> Engine:

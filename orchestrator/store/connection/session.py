@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, Select, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from orchestrator import hints
+from orchestrator.paths import shown_url
 from orchestrator.store import migrations
 from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
-from orchestrator.store.connection.urls import parse_url, scrubbed, shown
+from orchestrator.store.connection.urls import parse_url, scrubbed
 from orchestrator.store.schema.sweep_tables import JobParentRecord, SweepJobRecord, SweepRecord
 from workers.errors import UserError, did_you_mean
 
@@ -70,8 +72,8 @@ class Store:
                 damaged = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok"
         if damaged or (isinstance(error, ValueError) and not self.writable):
             said = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
-            advice = "`robustsweep db check` says what is damaged"
-            raise StoreFailed(f"store '{shown(self.address)}': holds what cannot be read: {said}; {advice}") from error
+            advice = f"`{hints.command('db', 'check', at=self.address)}` says what is damaged"
+            raise StoreFailed(f"store '{shown_url(self.address)}': holds what cannot be read: {said}; {advice}") from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -140,7 +142,7 @@ def _one_line(engine: Engine, address: URL) -> Iterator[None]:
     except SQLAlchemyError as error:
         said = error.orig if isinstance(error, DBAPIError) else error.__cause__ or error
         line = scrubbed(str(said), engine.url)
-        raise StoreFailed(f"store '{shown(address)}': {line}" + (f": {_LOCKED}" if "is locked" in line else "")) from (
+        raise StoreFailed(f"store '{shown_url(address)}': {line}" + (f": {_LOCKED}" if "is locked" in line else "")) from (
             None if isinstance(error, DBAPIError) else error
         )
 
@@ -148,14 +150,14 @@ def _one_line(engine: Engine, address: URL) -> Iterator[None]:
 def _prepare_file(address: URL, *, create: bool) -> None:
     path = Path(address.database or "")
     if not create and not path.exists():
-        raise StoreMissing(f"store '{shown(address)}': no such file; `robustsweep launch` makes it")
+        raise StoreMissing(f"store '{shown_url(address)}': no such file; `{hints.command('launch', 'SPACE', at=address)}` makes it")
     if path.exists() and not path.is_file():
-        raise UserError(f"store '{shown(address)}': is no file; give the database's own path")
+        raise UserError(f"store '{shown_url(address)}': is no file; give the database's own path")
     if create:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"store '{shown(address)}': cannot make the folder {path.parent}: {error.strerror}") from None
+            raise UserError(f"store '{shown_url(address)}': cannot make the folder {path.parent}: {error.strerror}") from None
 
 
 def _check_schema(engine: Engine, address: URL, *, upgrade: bool) -> None:
@@ -167,14 +169,19 @@ def _check_schema(engine: Engine, address: URL, *, upgrade: bool) -> None:
             _renew_views(engine)
         return
     if found is not None and found not in migrations.REVISIONS:
-        raise UserError(f"store '{shown(address)}': its schema is {found}, this robustsweep knows up to {newest}; use a newer robustsweep")
+        raise UserError(
+            f"store '{shown_url(address)}': its schema is {found}, this robustsweep knows up to {newest}; use a newer robustsweep"
+        )
     if upgrade:
         _upgrade(engine)
     elif found is None:
-        raise StoreMissing(f"store '{shown(address)}': holds no sweeps yet; `robustsweep launch` makes its tables")
+        raise StoreMissing(
+            f"store '{shown_url(address)}': holds no sweeps yet; `{hints.command('launch', 'SPACE', at=address)}` makes its tables"
+        )
     else:
         raise UserError(
-            f"store '{shown(address)}': its schema is {found}, older than {newest}; `robustsweep db upgrade` or the next launch upgrades it"
+            f"store '{shown_url(address)}': its schema is {found}, older than {newest}; "
+            f"`{hints.command('db', 'upgrade', at=address)}` or the next launch upgrades it"
         )
 
 

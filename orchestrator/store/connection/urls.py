@@ -3,6 +3,7 @@
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from orchestrator.paths import shown_url
 from workers.errors import UserError
 
 _DRIVERS = {
@@ -27,21 +28,14 @@ def parse_url(text: str) -> URL:
     except (ArgumentError, ValueError):
         raise UserError(f"store '{_masked(text)}': {_LEGAL}") from None
     if url.drivername not in _DRIVERS:
-        raise UserError(f"store '{shown(url)}': {_LEGAL}")
+        raise UserError(f"store '{shown_url(url)}': {_LEGAL}")
     if url.drivername.startswith("sqlite") and (url.database or ":memory:").startswith((":memory:", "file:")):
-        raise UserError(f"store '{shown(url)}': must name a file, as sqlite:///PATH")
+        raise UserError(f"store '{shown_url(url)}': must name a file, as sqlite:///PATH")
     if url.drivername.startswith("sqlite") and "?" in text:
-        raise UserError(f"store '{shown(url)}': takes no options: write %3F for a question mark in a path")
+        raise UserError(f"store '{shown_url(url)}': takes no options: write %3F for a question mark in a path")
     if "\0" in (url.database or ""):
-        raise UserError(f"store '{shown(url)}': no path has a NUL")
+        raise UserError(f"store '{shown_url(url)}': no path has a NUL")
     return url.set(drivername=_DRIVERS[url.drivername])
-
-
-def shown(url: URL) -> str:
-    """Return the URL as it may be printed: no password, neither in its place nor among the options."""
-    hidden = {name: "***" for name in url.query if "password" in name}
-    plain = url.update_query_dict(hidden).set(drivername=url.get_backend_name())
-    return plain.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def scrubbed(message: str, url: URL) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, exists, func, or_, select, union
 
+from orchestrator import hints
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import age, database_now, find_holder, is_alive, living_sweeps
 from orchestrator.store.maintenance.row_checks import flags_problem
@@ -25,8 +26,6 @@ from workers.spec.keys import KEY_VERSION, job_key
 _SHOWN = 3
 _CHUNK = 5000
 RESTORE = "restore a backup, or import an export of it into a new store"
-REPAIR = "`robustsweep db check --repair` restores it from the job's artifact"
-LAUNCH = "launch the sweep again, which records the result that is on disk, or computes it; `robustsweep db check --repair` does the former"
 
 
 class StoreProblem(NamedTuple):
@@ -52,26 +51,29 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
     """Check the whole store and its jobs' files; with `hashes` each file's content too (reads everything)."""
     needed: Counter[str] = Counter()
     files: _Files = {}
+    repair = f"`{hints.command('db', 'check', at=store.address, more=['--repair'])}`"
+    mend = f"{repair} restores it from the job's artifact; else {RESTORE}"
+    launch = f"launch the sweep again, which records the result that is on disk, or computes it; {repair} does the former"
     checks: tuple[tuple[str, Callable[[Connection], Iterable[StoreProblem]], str], ...] = (
         ("file", _integrity, RESTORE),
-        ("references", _references, f"{REPAIR}; else {RESTORE}"),
-        ("job keys", partial(_keys, needed=needed), f"{REPAIR}; else {RESTORE}"),
-        ("parents", _parents, f"{REPAIR}; else {RESTORE}"),
-        ("flags", _flags, f"{REPAIR}; else {RESTORE}"),
-        ("done jobs", _without_result, LAUNCH),
-        ("results", _of_unfinished_jobs, "launch the sweep again, or `robustsweep db check --repair`: the jobs are recorded as done"),
-        ("verdicts", _outdated, "`robustsweep db check --repair` derives them anew"),
+        ("references", _references, mend),
+        ("job keys", partial(_keys, needed=needed), mend),
+        ("parents", _parents, mend),
+        ("flags", _flags, mend),
+        ("done jobs", _without_result, launch),
+        ("results", _of_unfinished_jobs, f"launch the sweep again, or {repair}: the jobs are recorded as done"),
+        ("verdicts", _outdated, f"{repair} derives them anew"),
         ("drivers", _stale_leases, "launch the sweep again: it takes it over; or leave it, if it is not to go on"),
         ("attempts", _left_running, "launch the sweep again: it notes them as interrupted"),
     )
     with store.reading() as connection:
-        values = _finding("values", (StoreProblem(*found) for found in wrong_values(connection)), f"{REPAIR}; else {RESTORE}")
+        values = _finding("values", (StoreProblem(*found) for found in wrong_values(connection)), mend)
         findings = [_checked(subject, partial(check, connection), advice, values) for subject, check, advice in checks]
         findings.insert(1, values)
         notes = [f"{jobs} jobs cannot be checked here: needs {name}" for name, jobs in sorted(needed.items())]
         findings += [Finding("job keys", note=note) for note in notes]
         done = sorted(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
-        findings.append(_checked("rows", partial(_differing, connection, artifacts, files), f"{REPAIR}; else {RESTORE}", values))
+        findings.append(_checked("rows", partial(_differing, connection, artifacts, files), mend, values))
     advice = "copy the folders from where the jobs ran; else a launch computes again what it needs of them. Their results stay valid"
     return [*findings, _finding("artifacts", _artifacts(artifacts, done, files, hashes=hashes), advice)]
 

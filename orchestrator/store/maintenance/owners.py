@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from orchestrator.paths import shown_url
 from orchestrator.store.connection.session import Store, open_store
-from orchestrator.store.connection.urls import parse_url, shown
+from orchestrator.store.connection.urls import parse_url
 from orchestrator.store.reading.result_rows import adopted_weights, job_keys
 from orchestrator.store.schema.base import utc_now
 from workers.artifacts.artifacts import Artifacts
@@ -60,7 +61,7 @@ def owners_of(artifacts: Artifacts, store: Store) -> Owners:
 
 def _identity(artifacts: Artifacts, store: Store) -> tuple[str, str, str]:
     """The name of the store's marker, its URL without password, and its host where it is a file, by its way from the artifacts."""
-    url, host = shown(store.address), ""
+    url, host = shown_url(store.address), ""
     if store.engine.dialect.name == "sqlite":
         host, path = socket.gethostname(), Path(str(store.address.database)).resolve()
         url = str(path) if "://" in artifacts.url else os.path.relpath(path, Path(artifacts.url).resolve())

@@ -12,8 +12,9 @@ from sqlalchemy import JSON, Column, Connection, Table, select, type_coerce
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 from sqlalchemy.types import NullType
 
+from orchestrator import hints
+from orchestrator.paths import shown_url
 from orchestrator.store.connection.session import StoreFailed, open_store, opened_stores
-from orchestrator.store.connection.urls import shown
 from orchestrator.store.maintenance.row_checks import contradiction, value_problem
 from orchestrator.store.schema.base import Base
 from workers.errors import UserError
@@ -33,7 +34,8 @@ def explained(error: Exception) -> StoreFailed | None:
             with store.reading() as connection:
                 first = next(wrong_values(connection), None) or next(wrong_rows(connection), None)
             if first is not None:
-                return StoreFailed(f"store '{shown(address)}': {first[0]}; `robustsweep db check` says what is damaged")
+                check = hints.command("db", "check", at=address)
+                return StoreFailed(f"store '{shown_url(address)}': {first[0]}; `{check}` says what is damaged")
     return None
 
 

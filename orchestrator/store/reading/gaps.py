@@ -1,15 +1,15 @@
 """Gaps in the tables of a sweep: models without all results, with the reasons, and those of earlier versions of its space."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, func, select, union
 
-from orchestrator.console import shell_command
+from orchestrator import hints
 from orchestrator.own_settings import hashable
-from orchestrator.paths import store_options
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
@@ -43,7 +43,7 @@ def missing(store: Store, sweep: str | None, *, earlier: bool = True) -> tuple[s
     with store.reading() as connection:
         number = sweep_id(connection, sweep)
         return (
-            *_unfinished(connection, number, ["status", sweep, *store_options(store.address)]),
+            *_unfinished(connection, number, partial(hints.command, "status", sweep, at=store.address)),
             *(_earlier(connection, number) if earlier else ()),
         )
 
@@ -60,7 +60,7 @@ def _earlier(connection: Connection, number: int) -> list[str]:
     return [f"{models} model{'' if models == 1 else 's'} of earlier versions of this space: --all"] if models else []
 
 
-def _unfinished(connection: Connection, number: int, status: Sequence[str]) -> list[str]:
+def _unfinished(connection: Connection, number: int, status: Callable[..., str]) -> list[str]:
     """A line for each reason why models lack results, those without any first; `status` is the command that says more."""
     left = _open_jobs(connection, number)
     if not left:
@@ -82,7 +82,7 @@ def _unfinished(connection: Connection, number: int, status: Sequence[str]) -> l
         reason = _reason([left[key] for key in ancestors[model] if key in left], jobs, errors)
         groups[len(jobs) < asked[model], reason].append(model)
     settings = sweep_models(connection, [number]) if errors else {}
-    more = shell_command(["robustsweep", *status, *(["--failed"] if errors else [])])
+    more = status(more=["--failed"] if errors else [])
     lines = [
         f"{_line(models, asked, reason, settings, partly=partly)}; see `{more}`"
         for (partly, reason), models in sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0][1]))

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from sqlalchemy import Connection, select
 
+from orchestrator import hints
 from orchestrator.names import job_description
 from orchestrator.statistics.intervals import accuracy_interval
 from orchestrator.statistics.shared_luck import SharedDraws
@@ -126,7 +127,6 @@ class JobDetails:
 FEWEST_DIGITS = 4
 _MOST_NAMED = 5
 _STAGES: tuple[Stage, ...] = get_args(Stage)
-_LIST_THEM = "`robustsweep plan SPACE --jobs` and `robustsweep results -f json` list keys"
 _MEASURED: dict[type[Base], tuple[str, ...]] = {
     TrainedModelRecord: ("n_parameters", "rank", "history"),
     CleanResultRecord: ("n_examples", "draws", "n_correct"),
@@ -205,18 +205,24 @@ def job_details(store: Store, digits: str) -> JobDetails:
 def _find_key(connection: Connection, digits: str) -> str:
     prefix = digits.lower()
     if len(prefix) < FEWEST_DIGITS or set(prefix) - set("0123456789abcdef"):
-        raise UserError(f"key '{digits}': must be the first {FEWEST_DIGITS} or more hex digits of a job's key; {_LIST_THEM}")
+        raise UserError(f"key '{digits}': must be the first {FEWEST_DIGITS} or more hex digits of a job's key; {_listing()}")
     after_any_digit = prefix + "g"  # a range, so that the index is used
     statement = select(JobRecord.key, JobRecord.stage).where(JobRecord.key >= prefix, JobRecord.key < after_any_digit)
     found = connection.execute(statement.order_by(JobRecord.key)).all()
     if not found:
-        raise UserError(f"key '{digits}': no such job in the store; {_LIST_THEM}")
+        raise UserError(f"key '{digits}': no such job in the store; {_listing()}")
     if len(found) > 1:
         raise UserError(
             f"key '{digits}': {len(found)} jobs begin so, {_candidates([(row.key, row.stage) for row in found])}; give more digits"
         )
     key: str = found[0].key
     return key
+
+
+def _listing() -> str:
+    """The commands that list keys."""
+    jobs, results = hints.command("plan", "SPACE", more=["--jobs"]), hints.command("results", more=["-f", "json"])
+    return f"`{jobs}` and `{results}` list keys"
 
 
 def _candidates(found: list[tuple[str, str]]) -> str:

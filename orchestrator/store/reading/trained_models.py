@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Double, cast, func, select
 
+from orchestrator import hints
 from orchestrator.own_settings import value_of
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
@@ -68,7 +69,8 @@ def history(store: Store, digits: str) -> tuple[Mapping[str, Any], ...]:
         found = connection.execute(select(TrainedModelRecord.history).where(TrainedModelRecord.job_key == key)).scalar_one_or_none()
     if found is None:
         raise UserError(
-            f"key '{digits}': that job has trained no model yet, or is none that does; `robustsweep show {key[:12]}` says which"
+            f"key '{digits}': that job has trained no model yet, or is none that does; "
+            f"`{hints.command('show', key[:12], at=store.address)}` says which"
         )
     return tuple(found)
 

@@ -1,8 +1,11 @@
 """A sweep from Python, as in a notebook: planned, launched, and looked at."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -17,6 +20,7 @@ from tests.commands import robustsweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 
+ROOT = Path(__file__).parents[3]
 SPACE: dict[str, Any] = {
     "name": "by-hand",
     "data": {"name": "digits", "train_examples": 128},
@@ -68,6 +72,44 @@ def test_an_exported_model_is_the_model_without_store_and_artifacts(swept: rs.Sw
     (tmp_path / "cut.safetensors").write_bytes(file.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"cut.safetensors: cannot be read as a model: "):
         rs.load_model(tmp_path / "cut.safetensors")
+
+
+def test_a_model_that_draws_is_no_program(swept: rs.Sweep, home: Path, tmp_path: Path) -> None:
+    key = swept.results(where=["theta=0.9"]).iloc[0]["model_key"]
+    with pytest.raises(UserError, match=rf"^model {key[:8]}: theta 0.9 draws a sketch at every pass, and a program without this library"):
+        export_model(key, tmp_path / "net.pt2", home=home)
+    with pytest.raises(UserError, match=r"net.bin: must end in one of .safetensors, .pt2, .onnx$"):
+        export_model(key, tmp_path / "net.bin", home=home)
+    assert not list(tmp_path.iterdir())
+
+
+_WITHOUT_US = """
+import sys
+sys.modules.update(dict.fromkeys(("robustsweep", "orchestrator", "search_spaces", "workers")))  # importing them is an error
+import numpy as np
+{load}
+np.save("logits.npy", {run})
+"""
+_PROGRAMS = {
+    ".pt2": ("import torch; net = torch.export.load('net.pt2').module()", "net(torch.from_numpy(np.load('inputs.npy'))).numpy()"),
+    ".onnx": (
+        "from onnx.reference import ReferenceEvaluator; net = ReferenceEvaluator('net.onnx')",
+        "net.run(['logits'], {'inputs': np.load('inputs.npy')})[0]",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", _PROGRAMS)
+def test_a_program_gives_the_models_logits_where_robustsweep_is_not(swept: rs.Sweep, home: Path, tmp_path: Path, suffix: str) -> None:
+    key, file = swept.results(where=["theta=1"]).iloc[0]["model_key"], tmp_path / f"net{suffix}"
+    export_model(key, file, home=home)
+    inputs = torch.rand((5, 3, 32, 32), generator=torch.Generator().manual_seed(1))
+    np.save(tmp_path / "inputs.npy", inputs.numpy())
+    load, run = _PROGRAMS[suffix]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", _WITHOUT_US.format(load=load, run=run)], cwd=tmp_path, check=True, timeout=240)
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), swept.model(key)(inputs).numpy(), rtol=1e-4, atol=1e-4)
+    assert str(ROOT).encode() not in file.read_bytes()
 
 
 def test_frames_of_a_sweep(swept: rs.Sweep, home: Path) -> None:
@@ -156,5 +198,5 @@ def test_wrong_spaces_say_so(tmp_path: Path, space: Any, overrides: Any, message
 def test_a_sweep_that_is_not_there_says_so(swept: rs.Sweep, home: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="by-foot"):
         rs.sweep("by-foot", home=home)
-    with pytest.raises(UserError, match="no such file; `robustsweep launch` makes it"):
+    with pytest.raises(UserError, match=r"no such file; `robustsweep launch SPACE --home .*` makes it"):
         rs.sweep("by-hand", home=tmp_path)

@@ -115,8 +115,8 @@ def test_a_running_sweep_is_neither_pruned_nor_merged_into(folder: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["upgrade", "--home", "none"], "no such file; `robustsweep launch` makes it"),
-        (["check", "--home", "none"], "no such file; `robustsweep launch` makes it"),
+        (["upgrade", "--home", "none"], "no such file; `robustsweep launch SPACE --home none` makes it"),
+        (["check", "--home", "none"], "no such file; `robustsweep launch SPACE --home none` makes it"),
         (["export", "out", "--home", "none"], "no such file"),
         (["prune", "--orphans", "--yes", "--home", "none"], "no such file"),
         (["import", "nowhere", "--home", "none"], "import nowhere: no export: manifest.json: No such file"),

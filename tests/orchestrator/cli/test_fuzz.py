@@ -177,6 +177,8 @@ def space_files(draw: st.DrawFn) -> bytes:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store of one sweep, and files of all kinds."""
+    import torch  # noqa: F401 (an alarm while an example imports it would leave half of it to all others)
+
     folder = tmp_path_factory.mktemp("fuzz") / "a" / "b" / "here"
     (folder / "folder").mkdir(parents=True)
     (folder / "file").write_text("no database")

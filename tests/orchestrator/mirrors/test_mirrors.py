@@ -119,7 +119,7 @@ def test_a_launch_goes_on_without_a_server_and_says_how_to_mirror_later(tmp_path
     code, ran, printed = launched(tmp_path, mirror=[NOBODY])
     assert (code, len(ran)) == (0, JOBS)
     assert re.search(rf"--mirror {NOBODY}: (\d+) of \1 entries were not mirrored: no answer: ", printed)
-    assert f"later: robustsweep mirror tiny {NOBODY}" in printed
+    assert f"later: robustsweep mirror tiny {NOBODY} --home {tmp_path}" in printed
     sent = robustsweep("mirror", "tiny", NOBODY, "--home", tmp_path / "home", cwd=tmp_path)
     assert sent.returncode == 2
     assert sent.stderr.startswith(f"robustsweep: mirror tiny: {NOBODY}: no answer: ")

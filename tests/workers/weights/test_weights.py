@@ -1,6 +1,7 @@
 """Weights trained elsewhere: one digest whatever the file, every way of storing them that is safe, and a line for every other."""
 
 import pickle
+import warnings
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ class Evil:
         (
             "whole.pt",
             net(),
-            r"holds more than tensors, .* convert it where you trust it: torch\.save\(model\.state_dict\(\), 'whole\.pt'\)",
+            r"holds more than tensors, .*torch\.save\(torch\.load\('whole\.pt', weights_only=False\)\.state_dict\(\), 'weights\.pt'\)",
         ),
         ("evil.pth", {"state_dict": Evil()}, "holds more than tensors"),
         ("list.pt", [1, 2], "is no state dict .*: it holds a list"),
@@ -130,6 +131,7 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, content: bytes) -
     ("written", "message"),
     [
         ("wrn.ckpt", r"must be a state dict in a file \.safetensors, \.pt, \.pth, or a model's key; to convert .*torch\.load\('wrn\.ckpt'"),
+        ("big.safetensors.index.json", r"to convert .*: save_file\(.* glob\('big-\*-of-\*\.safetensors'\) .* 'big\.safetensors'\)"),
         ("there.pt", "no such file: .*there.pt"),
         ("abc", "must be a state dict"),
     ],
@@ -175,4 +177,19 @@ def test_a_mismatch_is_named_tensor_by_tensor() -> None:
     with pytest.raises(JobError) as raised:
         load_into(net(), given, name="net")
     said = "1 missing: 1.bias; 1 unexpected: 5.weight; 1 of another shape: 3.weight (11x72, the model's 10x72)"
-    assert str(raised.value) == f"weights do not fit model net: {said}"
+    assert str(raised.value) == f"weights do not fit model net: {said}; weights_map renames the beginnings of names"
+
+
+def test_halved_weights_fit_and_those_of_a_quantised_net_do_not() -> None:
+    target = net(seed=1)
+    load_into(target, {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in STATE.items()}, name="net")
+    assert torch.equal(target[3].weight, STATE["3.weight"].half().float())
+    with pytest.raises(JobError, match=r"weights do not fit model net: 1 of another type: 3\.weight \(I8, the model's F32\)$"):
+        load_into(target, {**STATE, "3.weight": STATE["3.weight"].to(torch.int8)}, name="net")
+
+
+def test_a_program_is_refused_with_the_way_to_its_weights(tmp_path: Path) -> None:
+    with warnings.catch_warnings(action="ignore"):  # of its deprecation: such files are there
+        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "a.pt")
+    with pytest.raises(UserError, match=r"a\.pt: is a TorchScript program; convert it .*torch\.jit\.load\('a\.pt'\)\.state_dict\(\)"):
+        weights_digest(tmp_path / "a.pt")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.figures.curves import accuracy_curves
 from orchestrator.report.sweep_page.findings import Findings
 from orchestrator.store import ResultRow, open_store, result_rows
 from tests.orchestrator.changed_rows import changed
@@ -42,3 +43,16 @@ def test_without_an_attack_the_best_is_by_clean_accuracy(rows: list[ResultRow]) 
     assert said.startswith("Best without an attack: rank 0.5, theta 1 is right on 93.8 % (68.1-99.1)")
     assert Findings.of(clean).picture is None
     assert Findings.of([]).sentences == []
+
+
+def test_in_a_sweep_that_goes_on_models_look_as_in_the_other_figures(rows: list[ResultRow]) -> None:
+    waiting = [changed(row, attack="none", robust_accuracy=None, epsilon=0.0) if row.theta == 0.9 else row for row in rows]
+    found = Findings.of([*waiting, changed(rows[0], epsilon=1.0, epsilon_literal="1")])
+    (other,) = {key: picture for key, picture in accuracy_curves(waiting).items() if "worst" in key}.values()
+    assert found.picture is not None
+    ours, theirs = (
+        {trace["name"]: trace["line"]["color"] for trace in picture.drawing["data"] if trace.get("line", {}).get("dash")}
+        for picture in (found.picture, other)
+    )
+    assert ours == {name: theirs[name] for name in ours}
+    assert found.sentences[1].startswith("At 16/255, the largest epsilon for most models, the ")
