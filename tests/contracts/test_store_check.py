@@ -180,7 +180,7 @@ def test_missing_and_changed_files_are_found_and_only_hashing_sees_the_latter(st
     assert wrong(store, artifacts) == {}
     assert "is corrupt" in wrong(store, artifacts, hashes=True)["artifacts"]
     weights.unlink()
-    shutil.rmtree(Path(artifacts.url) / MODEL.key)
+    shutil.rmtree(artifacts.where(MODEL.key))
     found = wrong(store, artifacts)["artifacts"]
     assert f"job {FULL.key}: {weights.name} is missing" in found
     assert f"job {MODEL.key}: no result in" in found
