@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional as F
 from workers.models.network import build
 from workers.registry import DATASETS
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 
 def peak():  # not ru_maxrss: a process inherits the largest one of the process that started it
     return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024

@@ -17,14 +17,14 @@ _ASK = """
 import json, logging, sys
 from dataclasses import asdict
 import ray
-from orchestrator.doctor.artifacts import marked
-from orchestrator.doctor.node import Question
+from orchestrator.doctor.artifact_store import marker_file
+from orchestrator.doctor.node import NodeQuestion
 from orchestrator.doctor.nodes import check_nodes
 from orchestrator.doctor.versions import versions_here
 address, folder = sys.argv[1:]
 ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-with marked(folder) as mark:
-    question = Question(artifacts_url=folder, data_root=None, needed=(("digits", "official"),), mark=mark)
+with marker_file(folder) as mark:
+    question = NodeQuestion(artifacts_url=folder, data_root=None, needed=(("digits", "official"),), mark=mark)
     print(json.dumps([asdict(line) for line in check_nodes(question, versions_here() | {"torch": "0.1"}, seconds=20.0)]))
 """
 
