@@ -75,4 +75,4 @@ def test_an_attempt_that_begins_when_the_result_is_there_is_a_repeat(sweep: Kept
 def test_files_that_no_result_names_are_left_over(sweep: Kept, quiet: Kept) -> None:
     for name in ("checkpoint", ".model.a1.tmp"):
         (job_folder(sweep.artifacts, MODEL.key) / name).write_bytes(b"left")
-    assert account(sweep, quiet).left == [f"{MODEL.key}/{name}" for name in (".model.a1.tmp", "checkpoint")]
+    assert account(sweep, quiet).left == [f"{MODEL.key[:2]}/{MODEL.key}/{name}" for name in (".model.a1.tmp", "checkpoint")]

@@ -175,7 +175,7 @@ def test_a_full_disk_fails_jobs_with_one_line_and_when_there_is_room_again_a_lau
 ) -> None:
     with small_disk(tmp_path, size="4m") as disk:
         assert sweep(tmp_path, NARROW, artifacts=str(disk))[0] == 0
-        before = {path: path.read_bytes() for path in disk.glob("*/*")}
+        before = {path: path.read_bytes() for path in disk.glob("*/*/*")}
         filler = disk / "filler"
         fill(filler)
         code, said = sweep(tmp_path, WIDE, artifacts=str(disk))

@@ -143,7 +143,8 @@ def test_many_intervals_at_once_are_those_of_each_alone() -> None:
     shapes = [(3, 2, 40), (1, 4, 40), (3, 2, 40), (1, 1, 40), (3, 2, 7)]
     measured = [([rng.random(shape) < 0.6 for _ in range(seeds)], SharedDraws(batch=10)) for shape in shapes for seeds in (1, 3)]
     measured.append(([np.ones((3, 2, 40), dtype=bool)], SharedDraws(batch=10)))
-    assert intervals_over_seeds(measured) == [interval_over_seeds(by_seed, draws) for by_seed, draws in measured]
+    alone = [interval_over_seeds(by_seed, draws) for by_seed, draws in measured]
+    np.testing.assert_allclose(intervals_over_seeds(measured), alone, rtol=1e-12)  # logarithms of several numbers have other last bits
 
 
 def test_many_standard_errors_at_once_are_those_of_each_alone() -> None:

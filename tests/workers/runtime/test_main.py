@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import evaluate_job, pretrain_job
-from tests.kept_files import kept
+from tests.kept_files import job_folder, kept
 from tests.workers.runtime.chain import FULL, MODEL, run_all, train_job
 from workers.__main__ import main
 from workers.artifacts.artifacts import Artifacts
@@ -42,7 +42,7 @@ def test_a_job_file_gives_the_result_that_the_same_job_has_in_process(tmp_path):
     assert result.outcome == done[EVALUATE].outcome
     assert [line for line in ended.stdout.splitlines() if not line.endswith(" of 20 examples")] == [
         f"{result.outcome.n_correct} of 20 examples right",
-        f"job {EVALUATE.key} (evaluate): done in {result.seconds:.1f} s, see {tmp_path / 'artifacts' / EVALUATE.key}",
+        f"job {EVALUATE.key} (evaluate): done in {result.seconds:.1f} s, see {job_folder(tmp_path / 'artifacts', EVALUATE.key)}",
     ]
 
 
