@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
+from importlib import import_module
 from typing import Any
 
 from rich.console import Console, Group
@@ -86,13 +87,12 @@ def _notebook_cell() -> Callable[[str], None] | None:
     """A function that shows HTML in the notebook's cell that is running, in place of what it showed before; None where there is none."""
     if "IPython" not in sys.modules:
         return None
-    from IPython import get_ipython
-    from IPython.display import HTML, display
-
-    if not hasattr(get_ipython(), "kernel"):
+    shell: Any = import_module("IPython")  # untyped, and in few installations
+    cell: Any = import_module("IPython.display")
+    if not hasattr(shell.get_ipython(), "kernel"):
         return None
-    shown: Any = display(HTML(""), display_id=True)
-    return lambda html: shown.update(HTML(html))
+    shown = cell.display(cell.HTML(""), display_id=True)
+    return lambda html: shown.update(cell.HTML(html))
 
 
 def progress_bar(sweep: SweepRun, name: str) -> str:
