@@ -1,10 +1,9 @@
 """Expansion of a space into jobs: every combination of each grid's axes, with defaults filled in and equal computations merged."""
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
+from orchestrator.garbage import uncollected
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, CorruptionSection, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
@@ -29,23 +28,11 @@ def expand_space(space: Space, *, max_jobs: int = MAX_JOBS) -> list[Job]:
     """
     check_count(space.grids, max_jobs)
     jobs: dict[str, Job] = {}
-    with _no_collections():
+    with uncollected():  # of 100,000 jobs it would take a quarter of the time
         for grid in space.grids:
             for job in grid_jobs(grid):
                 jobs.setdefault(job.key, job)
     return list(jobs.values())
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Have Python look for no cycles of objects: among 100,000 jobs, in which there are none, it would take a quarter of the time."""
-    is_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if is_on:
-            gc.enable()
 
 
 def deduplicate(jobs: Iterable[Job]) -> list[Job]:

@@ -1,12 +1,10 @@
 """`robustsweep report SWEEP`: read the store, write the page and, if requested, images."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.figures.paper import ImageForm, PaperStyle
+from orchestrator.garbage import uncollected
 from orchestrator.names import slug
 from orchestrator.paths import Paths, write_atomically
 from orchestrator.store import open_store
@@ -45,7 +43,7 @@ def report_sweep(options: ReportOptions) -> list[Path]:
 
         find_browser()
     output = (options.output or Path(f"{slug(options.sweep)}-report.html")).expanduser()
-    with _uncollected():
+    with uncollected():  # a seventh of a report's time
         with open_store(options.paths.store_url, upgrade=False) as store:
             evidence = gather(store, options.paths.artifacts, options.sweep)
         found = sections(evidence)
@@ -56,15 +54,3 @@ def report_sweep(options: ReportOptions) -> list[Path]:
 
     only = [FIGURES[name] for name in options.only]
     return [output, *write_images(found, options.figures, form=options.image, style=options.style, only=only)]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Disable garbage collection, a seventh of a report's time: its millions of values are all kept to the end."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
