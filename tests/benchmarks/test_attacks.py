@@ -58,7 +58,7 @@ def test_pgd_against_bare_gradients(theta: float, record: Record) -> None:
     net = network(theta=theta)
     works = {
         "bare": repeated(input_gradient(net, images, labels), steps),
-        "pgd": attack(net, images, labels, name="pgd", steps=steps, randomness="none" if theta == 1 else "batch"),
+        "ours": attack(net, images, labels, name="pgd", steps=steps, randomness="none" if theta == 1 else "batch"),
     }
     ratio, bare = of_pairs(works, repeats=5)
     name = f"PGD, {steps} steps, tensorized ResNet-18, rank 0.5, theta {theta:g}, batch 8"
@@ -66,9 +66,9 @@ def test_pgd_against_bare_gradients(theta: float, record: Record) -> None:
 
 
 def of_pairs(works: dict[str, Work], *, repeats: int) -> tuple[float, float]:
-    """The median of the ratios of neighbouring runs of `pgd` and `bare`, in processor time, and the median seconds of the latter."""
+    """The median of the ratios of neighbouring runs of `ours` and `bare`, in processor time, and the median seconds of the latter."""
     found = rounds(works, repeats=repeats, clock=time.process_time)
-    ratio = statistics.median(pgd / bare for pgd, bare in zip(found["pgd"], found["bare"], strict=True))
+    ratio = statistics.median(ours / bare for ours, bare in zip(found["ours"], found["bare"], strict=True))
     return ratio, statistics.median(found["bare"])
 
 
@@ -82,7 +82,7 @@ def test_pgd_on_an_adopted_net_against_its_bare_passes(record: Record) -> None:
     steps = 5
     works = {
         "bare": repeated(input_gradient(net.body, images, labels), steps),
-        "pgd": attack(net, images, labels, name="pgd", steps=steps),
+        "ours": attack(net, images, labels, name="pgd", steps=steps),
     }
     ratio, bare = of_pairs(works, repeats=7)
     reference = f"as many forward and backward passes of the bare net, {bare:.2f} s"

@@ -1,7 +1,5 @@
 """Adversarial training against the least that it can cost: bare passes of the same net, in one process, interleaved."""
 
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.benchmarks.conftest import Record
-from tests.benchmarks.test_layers import Work, rounds, two_threads
+from tests.benchmarks.test_attacks import of_pairs
+from tests.benchmarks.test_layers import Work, two_threads
 from workers.artifacts.artifacts import Artifacts
 from workers.data.loading.device_split import DeviceSplit
 from workers.models.network import Network, build
@@ -118,9 +117,8 @@ def test_an_adversarial_step_against_its_bare_passes(
     given = {"epochs": 1, "batch_size": BATCH_SIZE, "adversarial_steps": (STEPS, STEPS), "horizontal_flip": True}
     given |= {"adversarial_training": "pgd"} if method == "pgd" else {"loss": "trades"}
     works = {"ours": an_epoch(dense(), resolve_training(given, dataset="cifar10", binary=False), tmp_path), "bare": bare(dense())}
-    found = rounds(works, repeats=5, clock=time.process_time)
-    ratio = statistics.median(ours / least for ours, least in zip(found["ours"], found["bare"], strict=True))
-    reference = f"{STEPS} input gradients and a step, {statistics.median(found['bare']) / BATCHES:.2f} s of processor"
+    ratio, seconds = of_pairs(works, repeats=5)
+    reference = f"{STEPS} input gradients and a step, {seconds / BATCHES:.2f} s of processor"
     record(
         f"a step of {method.upper()}-{STEPS}, dense ResNet-18 of width 16, batch {BATCH_SIZE}", ratio, asked="<= 1.03", reference=reference
     )
