@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from orchestrator.api.networks import attacked, tensorize
     from orchestrator.api.results import Results, open_results, pivot
     from orchestrator.api.sweeps import Sweep, SweepPlan, launch, plan, sweep
+    from orchestrator.audit.bundle.verify import Verification, verify
     from orchestrator.audit.notebook import Audit, audit
-    from orchestrator.bundle.verify import Verification, verify
-    from orchestrator.examples.attacked import AttackedExamples
+    from orchestrator.report.examples.attacked import AttackedExamples
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
     from workers.runtime.stored_models import load_model_file as load_model
@@ -51,7 +51,7 @@ __all__ = [
 
 _PLACES = {
     "ActivationDefence": "workers.defences.base",
-    "AttackedExamples": "orchestrator.examples.attacked",
+    "AttackedExamples": "orchestrator.report.examples.attacked",
     "Audit": "orchestrator.audit.notebook",
     "Dataset": "workers.data.loading.source",
     "Defence": "workers.defences.base",
@@ -59,7 +59,7 @@ _PLACES = {
     "Split": "workers.data.loading.source",
     "Sweep": "orchestrator.api.sweeps",
     "SweepPlan": "orchestrator.api.sweeps",
-    "Verification": "orchestrator.bundle.verify",
+    "Verification": "orchestrator.audit.bundle.verify",
     "attacked": "orchestrator.api.networks",
     "audit": "orchestrator.audit.notebook",
     "launch": "orchestrator.api.sweeps",
@@ -69,7 +69,7 @@ _PLACES = {
     "plan": "orchestrator.api.sweeps",
     "sweep": "orchestrator.api.sweeps",
     "tensorize": "orchestrator.api.networks",
-    "verify": "orchestrator.bundle.verify",
+    "verify": "orchestrator.audit.bundle.verify",
 }
 _CALLED_THERE = {"load_model": "load_model_file"}
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from docs.generate.tables import code, table
-from orchestrator.varying_axes import in_words
+from orchestrator.naming.varying_axes import in_words
 from workers.component_registry import Component
 from workers.registry import REGISTRIES
 

@@ -9,7 +9,7 @@ from docs.generate.commands import commands
 from docs.generate.components import components
 from docs.generate.spaces import settings_by_section, spaces
 from docs.generate.tables import table
-from orchestrator.glossary import words
+from orchestrator.naming.glossary import words
 
 PAGES = Path(__file__).parents[1]
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from orchestrator.console import Terminal
+from orchestrator.terminal.console import Terminal
 from tests.browsers import Browser, opened
 from tests.orchestrator.dashboard.served import Viewer, dashboard, wait
 

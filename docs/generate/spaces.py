@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from docs.generate.tables import code, table
-from orchestrator.glossary import settings
+from orchestrator.naming.glossary import settings
 from search_spaces import builtin_spaces
 from search_spaces.schema.registered_sections import LISTS
 

@@ -9,10 +9,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pandas as pd
 
-from orchestrator.own_settings import value_of
-from orchestrator.setting_kinds import SettingKind, declared_kind
+from orchestrator.naming.own_settings import value_of
+from orchestrator.naming.setting_kinds import SettingKind, declared_kind
+from orchestrator.naming.varying_axes import column_names
 from orchestrator.store import ResultRow
-from orchestrator.varying_axes import column_names
 
 _TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str", datetime: "datetime64[us, UTC]"}
 _KINDS: dict[SettingKind, str] = {"boolean": "boolean", "number": "float64", "whole": "Int64"}

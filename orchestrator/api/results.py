@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orchestrator.api.frames import frame_of_models, frame_of_results, frame_of_rows
-from orchestrator.examples.attacked import AttackedExamples, attacked_examples
 from orchestrator.paths import DEFAULT_HOME, Paths
+from orchestrator.report.examples.attacked import AttackedExamples, attacked_examples
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.corruption_rows import corruption_rows

@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 
 from orchestrator.api.frames import frame_of_rows
 from orchestrator.api.results import Results
-from orchestrator.console import Terminal, preformatted, printed
-from orchestrator.examples.attacked import AttackedExamples
 from orchestrator.executors.base import Resources
 from orchestrator.launching.choose_executor import ExecutorName
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
 from orchestrator.launching.preview import preview_plan
-from orchestrator.names import slug
+from orchestrator.naming.names import slug
 from orchestrator.paths import DEFAULT_HOME, Paths, write_atomically
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.plan import Plan
+from orchestrator.report.examples.attacked import AttackedExamples
 from orchestrator.store import Store, failures, model_verdicts, open_store, sweep_status
 from orchestrator.store.reading.job_details import find_key
 from orchestrator.tables.plan_table import render_plan
 from orchestrator.tables.status_table import render_status
+from orchestrator.terminal.console import Terminal, preformatted, printed
 from search_spaces import load_space
 from workers.errors import UserError
 from workers.spec.fields import SplitName

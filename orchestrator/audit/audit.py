@@ -9,17 +9,17 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from orchestrator.audit.bundle.write_bundle import write_bundle
 from orchestrator.audit.rounds import Budget, Round, rounds, space_of
-from orchestrator.bundle.write_bundle import write_bundle
-from orchestrator.console import say
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
-from orchestrator.names import slug
+from orchestrator.naming.names import slug
 from orchestrator.paths import write_atomically
 from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.expand import expand_space
 from orchestrator.store import ModelVerdict, ResultRow, Store, model_verdicts, open_store, result_rows
 from orchestrator.store.reading.report_evidence import job_costs
+from orchestrator.terminal.console import say
 from orchestrator.verdict import reasons
 from workers.errors import UserError
 from workers.registry import DATASETS

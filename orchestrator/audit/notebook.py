@@ -16,10 +16,10 @@ from orchestrator.api.in_memory import register_network
 from orchestrator.audit.audit import AuditOptions, AuditOutcome, run_audit
 from orchestrator.audit.rounds import read_budget
 from orchestrator.audit.summary import audit_lines, render_audit, require_outcome
-from orchestrator.console import Terminal, preformatted, printed
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import DEFAULT_HOME, Paths, write_atomically
+from orchestrator.terminal.console import Terminal, preformatted, printed
 from workers.data.loading.source import Dataset
 from workers.errors import UserError
 from workers.facts import DatasetFacts, DatasetInfo

@@ -6,12 +6,12 @@ import yaml
 from rich.console import RenderableType
 
 from orchestrator.audit.audit import AuditOutcome
-from orchestrator.console import clock
-from orchestrator.escaping import json_text
 from orchestrator.store import ResultRow
 from orchestrator.tables.results_table import results_table
 from orchestrator.tables.verdicts_table import checks_table
 from orchestrator.tables.writers import render
+from orchestrator.terminal.console import clock
+from orchestrator.terminal.escaping import json_text
 from workers.errors import UserError
 
 

@@ -105,7 +105,7 @@ def _hints_repeat(options: Mapping[str, Any]) -> AbstractContextManager[None]:
     """A context in which printed commands repeat the places that are given to this one, if it takes any."""
     if "home" not in options:
         return nullcontext()
-    from orchestrator.hints import repeated
+    from orchestrator.terminal.hints import repeated
 
     return repeated(options)
 

@@ -69,14 +69,14 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     """
     from typing import get_args
 
-    from orchestrator import hints
     from orchestrator.audit.audit import AuditOptions, run_audit
     from orchestrator.audit.rounds import read_budget
     from orchestrator.audit.summary import audit_json, audit_lines, render_audit, require_outcome
-    from orchestrator.console import say
     from orchestrator.executors.base import Resources
     from orchestrator.launching.launch import LaunchOptions
     from orchestrator.report.sweep_page.write_page import ReportOptions, report_sweep
+    from orchestrator.terminal import hints
+    from orchestrator.terminal.console import say
     from workers.spec.fields import NormName
 
     if norm not in get_args(NormName):

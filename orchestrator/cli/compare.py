@@ -30,7 +30,7 @@ def compare(
         comparison = compare_sweeps(opened, before, after)
         notes = [f"{name}: {note}" for name in (before, after) for note in missing(opened, name, earlier=False)]
     if output is TableFormat.csv:
-        from orchestrator.escaping import visible
+        from orchestrator.terminal.escaping import visible
 
         typer.echo("\n".join(visible(line) for line in summary(comparison, every_cell=every_cell)), err=True)
     options.show(render_comparison(comparison, output.value, every_cell=every_cell, notes=options.tell(notes, output)))

@@ -22,9 +22,9 @@ subcommand = subcommands("db", group="look after", about="Look after the results
 @subcommand()
 def upgrade(*, home: Home = DEFAULT_HOME, store: StoreUrl = None) -> None:
     """Bring the store's schema up to date (`launch` does so too). There is no way back but a backup: export before."""
-    from orchestrator import hints
     from orchestrator.store import StoreMissing, open_store, schema_revision
     from orchestrator.store.migrations import REVISIONS
+    from orchestrator.terminal import hints
 
     url = paths(home, store).store_url
     if (before := schema_revision(url)) is None:
@@ -45,10 +45,10 @@ def check(
 ) -> None:
     """Report what is wrong with the store and the artifacts, and what to do. Changes nothing unless --repair is given. Exit code 1 if
     anything is (still) wrong."""
-    from orchestrator import hints
     from orchestrator.store import open_store, schema_revision
     from orchestrator.store.maintenance.check import check_store
     from orchestrator.store.migrations import REVISIONS
+    from orchestrator.terminal import hints
 
     where, newest = paths(home, store, artifacts=artifacts), REVISIONS[-1]
     revision = schema_revision(where.store_url)

@@ -27,7 +27,7 @@ def examples(
 
     Attacks keep their first examples where the space says `keep_examples: N`; those of knowledge omniscient or transfer keep all.
     """
-    from orchestrator.examples.attacked import attacked_examples
+    from orchestrator.report.examples.attacked import attacked_examples
     from orchestrator.store import open_store
     from orchestrator.store.reading.job_details import find_key
 

@@ -17,7 +17,7 @@ def explain(
     output: Output = TableFormat.table,
 ) -> None:
     """Explain a word of tables and pages, a setting of a space or a component; without WORD the whole glossary."""
-    from orchestrator.glossary import explained, words
+    from orchestrator.naming.glossary import explained, words
     from orchestrator.tables.table import Column, Table
     from orchestrator.tables.writers import render
 

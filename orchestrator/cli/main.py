@@ -12,7 +12,7 @@ import typer
 
 from orchestrator import cli
 from orchestrator.cli.app import app
-from orchestrator.passwords import hide_arguments
+from orchestrator.terminal.passwords import hide_arguments
 from workers.errors import UserError
 from workers.visible_text import show_control_characters, visible
 

@@ -19,9 +19,9 @@ def mirror(
     artifacts: ArtifactsUrl = None,
 ) -> None:
     """Send SWEEP's trainings and results to TensorBoard, MLflow or W&B. Runs that an earlier mirror made in the first two are replaced."""
-    from orchestrator.mirrors import parse_target
-    from orchestrator.mirrors.sweep_mirrors import mirror_results
-    from orchestrator.names import JobNames
+    from orchestrator.driver.mirrors import parse_target
+    from orchestrator.driver.mirrors.sweep_mirrors import mirror_results
+    from orchestrator.naming.names import JobNames
     from orchestrator.planning.plan import STAGES
     from orchestrator.store import open_store
     from orchestrator.store.reading.result_rows import finished_of_sweep

@@ -101,7 +101,7 @@ def paths(home: Path, store: str | None, data: str | None = None, *, artifacts: 
 
 
 def console() -> "Console":
-    from orchestrator.console import Terminal
+    from orchestrator.terminal.console import Terminal
 
     return Terminal()
 

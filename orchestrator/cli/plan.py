@@ -10,8 +10,8 @@ from orchestrator.cli.launch import MaxJobs, Overrides, SpaceArgument
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
-from orchestrator.escaping import visible
 from orchestrator.planning import MAX_JOBS
+from orchestrator.terminal.escaping import visible
 from workers.errors import UserError
 
 
@@ -45,11 +45,11 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     output: Output = TableFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
-    from orchestrator.console import say
     from orchestrator.launching.preview import estimate_plan, keep_weights_of, missing_data, preview_plan, write_job_files
     from orchestrator.scheduling.estimate import estimate_record, render_estimate
     from orchestrator.search.preview_search import plan_search
     from orchestrator.tables.plan_table import plan_json, render_plan
+    from orchestrator.terminal.console import say
 
     if not estimate and (workers, price) != (None, None):
         raise UserError("--workers, --price: only with --estimate")

@@ -22,8 +22,8 @@ def retry(
     store: StoreUrl = None,
 ) -> None:
     """Try SWEEP's failed jobs again, and what waits for them, by the command that launched it last."""
-    from orchestrator.console import say, shell_command
     from orchestrator.store import open_store, sweep_status
+    from orchestrator.terminal.console import say, shell_command
 
     with open_store(_paths(home, store).store_url, upgrade=False) as opened:
         (status,) = sweep_status(opened, sweep)

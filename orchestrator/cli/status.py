@@ -32,9 +32,9 @@ def status(
             raise UserError("--watch: only with the table of progress, neither with --failed nor with another format")
         watch_status(_paths(home, store).store_url, sweep, console())
         return
-    from orchestrator.escaping import visible
     from orchestrator.store import failures, open_store, sweep_status
     from orchestrator.tables.status_table import launched_by, render_failures, render_status, status_json
+    from orchestrator.terminal.escaping import visible
 
     with open_store(_paths(home, store).store_url, upgrade=False) as opened:
         statuses, failed_jobs = sweep_status(opened, sweep), failures(opened, sweep)

@@ -60,11 +60,11 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     Files of your own components travel with SPACE: those of --plugin, and those that SPACE names by relative paths. Other paths are the
     cluster's. Without --home, --store, --artifacts and --data the environment of the cluster's head gives their values.
     """
-    from orchestrator.console import say
-    from orchestrator.escaping import visible
     from orchestrator.executors.base import Resources
     from orchestrator.launching.submission import Submission
     from orchestrator.launching.submission import submit as run_submit
+    from orchestrator.terminal.console import say
+    from orchestrator.terminal.escaping import visible
 
     # Raises here the errors that the driver would raise there.
     Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers, memory_bytes(memory_per_job))

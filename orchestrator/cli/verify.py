@@ -26,7 +26,7 @@ def verify(
     Every adversarial example is checked to lie in its ball and within the bounds, every figure to follow from the outcomes; random
     examples are evaluated anew, without and under each attack. Nothing is attacked: a stronger attack may exist.
     """
-    from orchestrator.bundle.verify import verify as verified
+    from orchestrator.audit.bundle.verify import verify as verified
 
     found = verified(file, weights=weights, examples=examples, seed=seed)
     typer.echo(found.line)

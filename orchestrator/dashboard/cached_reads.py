@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from orchestrator import names
 from orchestrator.dashboard.context import opened
+from orchestrator.naming import names
 from orchestrator.store import ResultRow, result_rows, sweep_status
 from orchestrator.store.reading.conditions import Condition
 from orchestrator.store.reading.report_evidence import TrainingRun, training_runs

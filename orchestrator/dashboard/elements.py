@@ -8,16 +8,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from orchestrator import hints
 from orchestrator.dashboard.context import ground, opened
 from orchestrator.dashboard.context import paths as places
-from orchestrator.examples.example_pixels import Array
-from orchestrator.examples.panels import Perturbed
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.figures.picture import Record
 from orchestrator.figures.theme import PALETTE, drawn, figure_of
+from orchestrator.report.examples.example_pixels import Array
+from orchestrator.report.examples.panels import Perturbed
 from orchestrator.store.reading.dashboard_queries import SweepHead, sweep_heads
 from orchestrator.tables.table import Value
+from orchestrator.terminal import hints
 from workers.data.loading.wav import SAMPLE_RATE
 
 TILE = 164  # pixels: two next to each other on a phone

@@ -11,18 +11,18 @@ from orchestrator.dashboard.cached_reads import read_rows
 from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, draw, problem, waveform_figure
 from orchestrator.dashboard.models_page import choose_model
-from orchestrator.escaping import markdown
-from orchestrator.examples.attacked import AttackedExamples, attacked_examples
-from orchestrator.examples.example_pixels import Array, enlarged, image_pixels, is_image, perturbation_range
-from orchestrator.examples.panels import Example, Guess
-from orchestrator.examples.sounds import as_wav, loudness_of
-from orchestrator.examples.stored import class_named, clean_examples, data_of
 from orchestrator.figures.picture import Record
+from orchestrator.report.examples.attacked import AttackedExamples, attacked_examples
+from orchestrator.report.examples.example_pixels import Array, enlarged, image_pixels, is_image, perturbation_range
+from orchestrator.report.examples.panels import Example, Guess
+from orchestrator.report.examples.sounds import as_wav, loudness_of
+from orchestrator.report.examples.stored import class_named, clean_examples, data_of
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.dashboard_queries import crafted_examples, evaluation_keys
 from orchestrator.store.reading.keeping_attacks import keeping_attacks
 from orchestrator.store.reading.report_evidence import Flags, example_flags
 from orchestrator.tables.table import Value
+from orchestrator.terminal.escaping import markdown
 from workers.errors import ArtifactError, DataError, UserError
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder

@@ -10,11 +10,11 @@ from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_pi
 from orchestrator.dashboard.results_page import PERCENT, results_frame
 from orchestrator.figures import accuracy_curves, training_curves
 from orchestrator.figures.picture import Record
+from orchestrator.naming.varying_axes import in_words
 from orchestrator.store import ResultRow, model_verdicts
 from orchestrator.store.reading.dashboard_queries import places_of
 from orchestrator.store.reading.report_evidence import TrainingRun
 from orchestrator.tables.result_columns import shown_columns
-from orchestrator.varying_axes import in_words
 
 
 def choose_model(sweep: str) -> TrainingRun:

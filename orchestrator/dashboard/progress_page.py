@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from orchestrator.console import clock
 from orchestrator.dashboard.context import at, opened
 from orchestrator.dashboard.elements import TILE, choose_sweep, draw, frame, show_table
 from orchestrator.dashboard.machine import Machine, gpus, look
@@ -25,6 +24,7 @@ from orchestrator.store.reading.dashboard_queries import (
     running_jobs,
 )
 from orchestrator.store.schema.base import utc_now
+from orchestrator.terminal.console import clock
 from workers.spec.fields import Stage
 
 _REFRESH, _REFRESH_IDLE = 3.0, 20.0

@@ -9,7 +9,7 @@ import streamlit as st
 from orchestrator.dashboard.cached_reads import FORMS, choose_models, read_rows
 from orchestrator.dashboard.context import go_to, opened
 from orchestrator.dashboard.elements import TILE, choose_sweep, keep
-from orchestrator.names import slug
+from orchestrator.naming.names import slug
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.gaps import missing
 from orchestrator.tables.result_columns import ResultColumn, ResultColumns

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from sqlalchemy import false, select, update
 
-from orchestrator import hints
 from orchestrator.doctor.disk import nearest
 from orchestrator.doctor.results_of_checks import CheckResult
 from orchestrator.paths import shown_url
@@ -19,6 +18,7 @@ from orchestrator.store.connection.urls import parse_url
 from orchestrator.store.leases.leases import LeaseHolder, age, database_now, find_holder, is_alive, living_sweeps, refusal
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.temp_folder import temp_folder
+from orchestrator.terminal import hints
 
 ALLOWED = 5.0
 """Largest difference without a warning, in seconds."""

@@ -10,9 +10,9 @@ from typing import Literal, TypeVar
 from rich.console import RenderableType
 from rich.text import Text
 
-from orchestrator.escaping import json_text, visible
 from orchestrator.tables.table import Column, Mark, Table, Tone
 from orchestrator.tables.writers import Format, render
+from orchestrator.terminal.escaping import json_text, visible
 from workers.errors import UserError, first_line
 
 Status = Literal["ok", "warning", "wrong"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from orchestrator.console import clock
 from orchestrator.doctor.results_of_checks import CheckResult
 from orchestrator.launching.preview import estimate_plan
 from orchestrator.paths import Paths
@@ -11,6 +10,7 @@ from orchestrator.planning.plan import Plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.estimate import cost_of
 from orchestrator.search.possible_jobs import jobs_of
+from orchestrator.terminal.console import clock
 from search_spaces import LoadedSpace
 from workers.errors import UserError
 from workers.spec.job import Job

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.work_meter import WorkMeter
-from orchestrator.names import JobNames
+from orchestrator.naming.names import JobNames
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.store import Store
 from orchestrator.store.reading.dashboard_queries import running_elsewhere

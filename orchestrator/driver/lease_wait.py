@@ -9,10 +9,10 @@ from time import monotonic, sleep
 
 from rich.console import Console
 
-from orchestrator.console import say
 from orchestrator.store import Store
 from orchestrator.store.leases.leases import Driver, LeaseHolder, age, holder_of, is_alive, moment, refusal
 from orchestrator.store.leases.processes import is_gone, this_process
+from orchestrator.terminal.console import say
 from workers.errors import UserError
 
 WATCH_SECONDS = 15.0

@@ -13,10 +13,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.console import clock, say
 from orchestrator.driver.sweep_run import SweepRun
-from orchestrator.escaping import visible
 from orchestrator.scheduling.job_graph import State
+from orchestrator.terminal.console import clock, say
+from orchestrator.terminal.escaping import visible
 
 _STATES: tuple[State, ...] = ("done", "running", "waiting", "failed", "blocked")
 _STYLES: dict[State, str] = {"done": "green", "running": "cyan", "waiting": "dim", "failed": "bold red", "blocked": "red"}

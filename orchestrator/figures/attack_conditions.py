@@ -9,11 +9,11 @@ from statistics import fmean
 from typing import Any
 
 from orchestrator.figures.looks import Look, looks
-from orchestrator.own_settings import hashable, own_names, value_of
+from orchestrator.naming.own_settings import hashable, own_names, value_of
+from orchestrator.naming.varying_axes import settings_of
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.result_columns import ResultColumns
-from orchestrator.varying_axes import settings_of
 
 _ALWAYS = ("attack", "knowledge", "norm", "target", "split", "n_examples", "evaluation_batch_size", "example_order")
 _STEPPED = ("steps", "abs_stepsize")

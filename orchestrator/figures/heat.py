@@ -8,9 +8,9 @@ from typing import Any
 from orchestrator.figures.attack_conditions import FigureRows
 from orchestrator.figures.picture import Picture, Pictures, Record, percent, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
-from orchestrator.own_settings import hashable, sortable
+from orchestrator.naming.own_settings import hashable, sortable
+from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words, rank_in_words
 from orchestrator.store import ResultRow
-from orchestrator.varying_axes import Axes, ModelSettings, in_words, rank_in_words
 
 _THETA, _RANK, _RANKS = "model.theta", "model.rank_fraction", "model.rank_fractions"
 _NEVER_AN_AXIS = frozenset({"seed", "sweep", "data.name", "model.tensorized", _RANKS})

@@ -7,9 +7,9 @@ from typing import Any
 
 from orchestrator.figures.picture import Record
 from orchestrator.figures.theme import DASHES, PALETTE, SYMBOLS, ordered_colours
-from orchestrator.names import Model, told_apart
-from orchestrator.own_settings import hashable, sortable
-from orchestrator.varying_axes import Axes, ModelSettings, in_words
+from orchestrator.naming.names import Model, told_apart
+from orchestrator.naming.own_settings import hashable, sortable
+from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words
 
 _FIRST, _LAST = "model.theta", ("seed", "attacks.source")
 _NONE = PALETTE[-1]

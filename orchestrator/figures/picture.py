@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.escaping import visible
 from orchestrator.figures.theme import Drawing, figure_of
 from orchestrator.statistics.differences import separation
 from orchestrator.tables.table import Value
+from orchestrator.terminal.escaping import visible
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -8,7 +8,7 @@ from orchestrator.figures.curves import MOST_LINES
 from orchestrator.figures.looks import Look, line_style, line_to_the_fore, looks
 from orchestrator.figures.picture import FAINT, Picture, Pictures, Record, plain
 from orchestrator.figures.theme import drawn, faded, percent_axis
-from orchestrator.names import model_names
+from orchestrator.naming.names import model_names
 from orchestrator.store.reading.report_evidence import TrainingRun
 
 MOST_POINTS = 20_000

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.console import say
 from orchestrator.planning.prelaunch_checks import needed_data
 from orchestrator.search.possible_jobs import possible_jobs
+from orchestrator.terminal.console import say
 from search_spaces import Space
 from workers.data.loading import source
 from workers.data.loading.download import download, lacks

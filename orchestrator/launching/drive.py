@@ -15,8 +15,8 @@ from rich.console import Console
 from orchestrator.driver.progress_display import show_progress
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, ExecutorLostError
-from orchestrator.passwords import without_secrets
 from orchestrator.store.leases.leases import LeaseLost
+from orchestrator.terminal.passwords import without_secrets
 
 SIGNAL_CODE = 128
 """Exit codes above it are of launches that a signal stopped: shells add the signal's number."""

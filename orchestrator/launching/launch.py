@@ -8,10 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import hints
-from orchestrator.console import clock, say
 from orchestrator.driver.job_supply import ConcurrentSweeps
 from orchestrator.driver.lease_wait import wait_for_lease
+from orchestrator.driver.mirrors import SweepMirrors, parse_target
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, Folders, Resources
@@ -22,7 +21,6 @@ from orchestrator.launching.data_download import download_data, download_folder,
 from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.notification import notify
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
-from orchestrator.mirrors import SweepMirrors, parse_target
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
@@ -33,6 +31,8 @@ from orchestrator.store.leases.leases import Lease, LeaseTaken
 from orchestrator.store.maintenance.owners import mark_owner
 from orchestrator.store.reading.timings import recent_footprints
 from orchestrator.store.writing.driver_lease import record_command
+from orchestrator.terminal import hints
+from orchestrator.terminal.console import clock, say
 from search_spaces import LoadedSpace
 from workers.errors import StorageError, UserError
 from workers.spec.job import Job

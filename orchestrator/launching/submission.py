@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.console import shell_command
 from orchestrator.executors.ray_tune.jobs_api import follow_job, jobs_client
 from orchestrator.launching.launch import EXIT_INCOMPLETE
 from orchestrator.planning import MAX_JOBS
@@ -19,6 +18,7 @@ from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.possible_jobs import jobs_of
 from orchestrator.store.connection.urls import parse_url
 from orchestrator.temp_folder import temp_folder
+from orchestrator.terminal.console import shell_command
 from search_spaces import LoadedSpace
 from workers.errors import UserError, first_line
 from workers.plugins import FilePlugin, Plugin, find_plugin

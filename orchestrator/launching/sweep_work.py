@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
-from orchestrator import hints
 from orchestrator.driver.lease_wait import this_driver
 from orchestrator.driver.recorder import Recorder
+from orchestrator.launching.racing.race_source import RaceSource
+from orchestrator.launching.racing.raced_attacks import raced_attacks
+from orchestrator.launching.racing.races import Races
 from orchestrator.paths import Paths
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import effort
 from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.planning.training_chain import with_resume_points
-from orchestrator.racing.race_source import RaceSource
-from orchestrator.racing.raced_attacks import raced_attacks
-from orchestrator.racing.races import Races
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.search.possible_jobs import possible_jobs
@@ -26,6 +25,7 @@ from orchestrator.store.leases.leases import Lease, LeaseHolder
 from orchestrator.store.reading.study_trials import finished_rungs, flags_of
 from orchestrator.store.writing.driver_lease import plan_again, take_sweep
 from orchestrator.store.writing.record import record_search
+from orchestrator.terminal import hints
 from search_spaces import HUB, LoadedSpace
 from workers.errors import UserError
 from workers.spec.job import Job

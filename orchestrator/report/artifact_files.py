@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from orchestrator import hints
 from orchestrator.paths import Paths
 from orchestrator.store.reading.job_details import JobDetails
+from orchestrator.terminal import hints
 from workers.artifacts.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
 from workers.errors import ArtifactError
 from workers.registry import DATASETS

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from orchestrator.escaping import json_text, visible
 from orchestrator.report.artifact_files import ArtifactListing, Rerun
 from orchestrator.store.reading.job_details import Attempt, JobDetails, RecordedResult, Relative
+from orchestrator.terminal.escaping import json_text, visible
 from workers.errors import UserError
 from workers.plugins import job_from_json
 from workers.spec.job import JOB, Job

@@ -10,10 +10,10 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
-from orchestrator.escaping import json_text
-from orchestrator.names import architecture_in_words, model_slug, model_title, slug
+from orchestrator.naming.names import architecture_in_words, model_slug, model_title, slug
 from orchestrator.paths import write_atomically
 from orchestrator.store import ResultRow
+from orchestrator.terminal.escaping import json_text
 from workers.errors import UserError
 from workers.spec.attack import AFTER
 from workers.spec.fields import ExampleOrder, NormName, epsilon_fraction, positive_fraction

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from orchestrator.names import surface_name
-from orchestrator.own_settings import hashable
+from orchestrator.naming.names import surface_name
+from orchestrator.naming.own_settings import hashable
 from orchestrator.store import Store, SurfaceRow, surface_rows
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError

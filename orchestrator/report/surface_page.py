@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.names import slug, surface_family
+from orchestrator.naming.names import slug, surface_family
 from orchestrator.paths import Paths, replace_file
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store

@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from orchestrator.console import clock
 from orchestrator.planning.job_cost import SIMILAR_STAGES, cost, effort
 from orchestrator.planning.plan import Plan
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.store.reading.timings import Timing
+from orchestrator.terminal.console import clock
 from workers.data.loading import remote, source
 from workers.data.loading.remote import DataRoot
 from workers.spec.component import DataSpec

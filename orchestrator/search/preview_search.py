@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from orchestrator.escaping import json_text
 from orchestrator.paths import Paths
 from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.plan import STAGES, make_plan
@@ -11,6 +10,7 @@ from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.possible_jobs import possible_jobs, typical_jobs
 from orchestrator.store import StoreMissing, open_store
 from orchestrator.store.reading.study_trials import StudyCounts, study_counts
+from orchestrator.terminal.escaping import json_text
 from search_spaces import Parameter, Space
 
 

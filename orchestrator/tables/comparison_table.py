@@ -6,12 +6,12 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from orchestrator.escaping import json_text
+from orchestrator.naming.varying_axes import title
 from orchestrator.store.reading.counterparts import telling
 from orchestrator.store.reading.paired_results import Change, Comparison, PairedCell, Side
 from orchestrator.tables.table import Cell, Column, Table, shown, table_of
 from orchestrator.tables.writers import Format, render
-from orchestrator.varying_axes import title
+from orchestrator.terminal.escaping import json_text
 
 _MOST_VALUES = 4
 _FIGURES = ("difference", "95% low", "95% high")

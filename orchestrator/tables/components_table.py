@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from orchestrator.naming.varying_axes import in_words
 from orchestrator.tables.table import Column, Table
-from orchestrator.varying_axes import in_words
 from workers.component_registry import Component
 from workers.errors import UserError
 from workers.references import scheme_of

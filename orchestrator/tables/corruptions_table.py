@@ -5,9 +5,9 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any
 
+from orchestrator.naming.varying_axes import Axes, settings_of
 from orchestrator.store.reading.values import CorruptionRow
 from orchestrator.tables.table import Cell, Column, Table
-from orchestrator.varying_axes import Axes, settings_of
 from workers.spec.corruption import SEVERITIES
 
 _SAID = ("sweep", "model_key", "corruption", "severity", "corruption_seed", "accuracy", "ci_low", "ci_high")

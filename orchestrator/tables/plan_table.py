@@ -5,12 +5,12 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from orchestrator.escaping import json_text
-from orchestrator.names import JobNames
+from orchestrator.naming.names import JobNames
+from orchestrator.naming.varying_axes import ModelSettings, in_words
 from orchestrator.planning.plan import STAGES, Plan
 from orchestrator.tables.table import ABSENT, Cell, Column, Table, table_of
 from orchestrator.tables.writers import Format, render
-from orchestrator.varying_axes import ModelSettings, in_words
+from orchestrator.terminal.escaping import json_text
 from workers.data.loading import source
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec

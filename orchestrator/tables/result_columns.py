@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from orchestrator.own_settings import FIELDS, SECTIONS, held, own_names
+from orchestrator.naming.own_settings import FIELDS, SECTIONS, held, own_names
+from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words, rank_in_words, settings_of
 from orchestrator.store import ResultRow
 from orchestrator.tables.table import ABSENT, Cell, Column, ColumnKind, shown, shown_each
-from orchestrator.varying_axes import Axes, ModelSettings, in_words, rank_in_words, settings_of
 from workers.registry import METRICS
 from workers.spec.fields import CRAFTED
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from orchestrator.own_settings import hashable, own_names, value_of
+from orchestrator.naming.own_settings import hashable, own_names, value_of
+from orchestrator.naming.varying_axes import column_names
 from orchestrator.store import ResultRow
 from orchestrator.tables.footnotes import footnotes
 from orchestrator.tables.result_columns import ExtraColumns, ResultColumns
 from orchestrator.tables.table import Column, Measured, Table
 from orchestrator.tables.writers import Format, render
-from orchestrator.varying_axes import column_names
 
 _INTERNAL = frozenset({"stage"})
 

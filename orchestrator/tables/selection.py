@@ -6,11 +6,11 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from orchestrator.own_settings import hashable, sortable, value_of
+from orchestrator.naming.own_settings import hashable, sortable, value_of
+from orchestrator.naming.varying_axes import in_words
 from orchestrator.store import ResultRow, field_name
 from orchestrator.tables.result_columns import ResultColumn, ResultColumns, shown_columns
 from orchestrator.tables.table import Cell, Table, table_of
-from orchestrator.varying_axes import in_words
 from workers.errors import UserError
 
 _MEASURED = frozenset({"clean %", "robust %", "95% interval", "repeats", "± examples", "± draws", "± seeds"})

@@ -7,13 +7,13 @@ from datetime import timedelta
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.console import shell_command
-from orchestrator.escaping import json_text, visible
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.store.leases.leases import age, moment
 from orchestrator.store.reading.study_trials import StudyCounts
 from orchestrator.tables.table import Column, Table
 from orchestrator.tables.writers import Format, render
+from orchestrator.terminal.console import shell_command
+from orchestrator.terminal.escaping import json_text, visible
 
 _STATES = ("done", "running", "waiting", "failed", "blocked")
 _COLUMNS = (Column("sweep", only="programs"), Column("stage"), *(Column(state, "number") for state in _STATES))

@@ -8,8 +8,8 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator import escaping
 from orchestrator.tables.table import Code, Estimate, Mark, Measured, shown
+from orchestrator.terminal import escaping
 
 _OWN = "orchestrator.tables"
 _TYPES = {"mark": Mark, "code": Code, "estimate": Estimate, "measured": Measured}

@@ -13,8 +13,8 @@ from rich.style import Style
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from orchestrator.escaping import visible
 from orchestrator.tables.table import Cell, Code, Column, Estimate, Mark, Table, TableRow, Tone, shown, shown_each
+from orchestrator.terminal.escaping import visible
 
 _LONGEST_WHOLE = 12
 """Letters of a word that a narrow terminal does not break."""

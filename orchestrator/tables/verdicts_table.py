@@ -5,10 +5,10 @@ from dataclasses import asdict, replace
 
 from rich.console import RenderableType
 
-from orchestrator.escaping import json_text
 from orchestrator.store import ModelVerdict
 from orchestrator.tables.table import Column, Mark, Table, TableRow, Tone
 from orchestrator.tables.writers import Format, render
+from orchestrator.terminal.escaping import json_text
 from orchestrator.verdict import reasons
 
 _KEY_DIGITS = 8

@@ -7,9 +7,9 @@ from typing import Literal
 
 from rich.console import RenderableType
 
-from orchestrator.escaping import csv_cell, json_text, markdown
 from orchestrator.tables.table import Audience, Cell, Code, Column, Estimate, Mark, Table, TableRow, shown
 from orchestrator.tables.terminal import TerminalTables
+from orchestrator.terminal.escaping import csv_cell, json_text, markdown
 
 Format = Literal["table", "csv", "json", "markdown", "latex", "html"]
 

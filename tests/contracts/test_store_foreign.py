@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from orchestrator.api.results import Results
-from orchestrator.own_settings import value_of
+from orchestrator.naming.own_settings import value_of
 from orchestrator.store import ResultRow, Store, model_verdicts, open_store, parse_conditions, record_result, result_rows
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.maintenance.check import check_store

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
-from orchestrator.own_settings import value_of
+from orchestrator.naming.own_settings import value_of
 from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import ResultRow, Store, accuracy_interval, parse_conditions, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask

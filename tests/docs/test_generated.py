@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from docs.generate.pages import PAGES, PARTS, generated
-from orchestrator.glossary import settings
-from orchestrator.glossary.setting_entries import _about
+from orchestrator.naming.glossary import settings
+from orchestrator.naming.glossary.setting_entries import _about
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
@@ -22,5 +22,5 @@ def test_every_generated_part_is_on_a_page() -> None:
 def test_every_setting_is_described_once_and_nothing_else_is() -> None:
     described = {(section, name) for section, names in _about().items() for name in names}
     declared = {(one.section or "space", one.name) for one in settings()}
-    assert declared - described == set(), "describe these in orchestrator/glossary/settings.yaml"
+    assert declared - described == set(), "describe these in orchestrator/naming/glossary/settings.yaml"
     assert described - declared == set(), "these are no settings any more"

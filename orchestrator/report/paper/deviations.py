@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.own_settings import hashable, sortable
+from orchestrator.naming.own_settings import hashable, sortable
+from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words, settings_of
 from orchestrator.store import ResultRow
-from orchestrator.varying_axes import Axes, ModelSettings, in_words, settings_of
 from workers.registry import DATASETS
 from workers.spec.recipes import RECIPES
 

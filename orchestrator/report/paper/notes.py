@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from orchestrator import hints
 from orchestrator.report.paper.beside_published import ComparedTable, SetupFigures
 from orchestrator.report.paper.deviations import deviations, differing
 from orchestrator.report.paper.setups import PAPER_WIDTHS, TEST_EXAMPLES, Setup
 from orchestrator.store import ResultRow
+from orchestrator.terminal import hints
 from workers.registry import DATASETS
 from workers.spec.recipes import RECIPES
 

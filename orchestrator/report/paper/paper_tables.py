@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from orchestrator import hints
-from orchestrator.escaping import json_text
 from orchestrator.report.paper.beside_published import ComparedTable, OurFigure, SetupFigures
 from orchestrator.report.paper.notes import LEGEND, notes
 from orchestrator.report.paper.published import PublishedFigure, PublishedRow
 from orchestrator.tables.table import Code, Column, Table, TableRow
 from orchestrator.tables.writers import Format, render
+from orchestrator.terminal import hints
+from orchestrator.terminal.escaping import json_text
 
 _TITLE = "The paper's tables"
 _OF_OURS = ("accuracy", "ci_low", "ci_high", "difference", "covers", "repeats", "n_examples", "model_key")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from math import isclose, log
 
-from orchestrator.own_settings import value_of
+from orchestrator.naming.own_settings import value_of
 from orchestrator.report.paper.deviations import distance
 from orchestrator.report.paper.published import PublishedFigure
 from orchestrator.store import ResultRow

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.console import Terminal
 from orchestrator.paths import replace_file
 from orchestrator.report.paper.beside_published import ComparedTable, compare
 from orchestrator.report.paper.paper_tables import render_paper
 from orchestrator.store import open_store, result_rows
 from orchestrator.tables.writers import Format
+from orchestrator.terminal.console import Terminal
 from workers.errors import UserError
 
 _FILE_WIDTH = 100

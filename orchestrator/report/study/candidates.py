@@ -9,12 +9,12 @@ from statistics import fmean
 from typing import Any, get_args
 
 from orchestrator.figures.attack_conditions import AttackCondition, conditions
+from orchestrator.naming.varying_axes import Axes, in_words, settings_of
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.statistics.differences import separation
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.table import Cell
-from orchestrator.varying_axes import Axes, in_words, settings_of
 from search_spaces import ObjectiveGoal
 from workers.errors import UserError
 from workers.spec.fields import Knowledge, SplitName, positive_fraction

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from orchestrator.naming.varying_axes import title
 from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
 from orchestrator.report.study.read_study import StudyRecord, read_study
@@ -11,7 +12,6 @@ from orchestrator.store import open_store, result_rows
 from orchestrator.store.reading.gaps import missing
 from orchestrator.tables.footnotes import footnotes
 from orchestrator.tables.table import Cell, Column, Table, TableRow, table_of
-from orchestrator.varying_axes import title
 from workers.errors import UserError
 from workers.spec.fields import SplitName
 

@@ -14,10 +14,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import BaseImportanceEvaluator, FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from sklearn.ensemble import RandomForestRegressor
 
+from orchestrator.naming.varying_axes import in_words
 from orchestrator.report.study.candidates import Candidate
 from orchestrator.statistics.seed_share import SeedShare, seed_share
 from orchestrator.tables.table import Cell
-from orchestrator.varying_axes import in_words
 
 RESAMPLES = 20
 SEED = "seed"

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from orchestrator import hints
-from orchestrator.examples.attacked import AttackedExamples, attacked_examples
-from orchestrator.examples.grid_files import fragment
+from orchestrator.report.examples.attacked import AttackedExamples, attacked_examples
+from orchestrator.report.examples.grid_files import fragment
 from orchestrator.store import Store
 from orchestrator.store.reading.keeping_attacks import keeping_attacks
 from orchestrator.tables.templates import fill
+from orchestrator.terminal import hints
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError, UserError
 

@@ -12,7 +12,7 @@ from kaleido.errors import JavascriptError, KaleidoError
 from orchestrator.figures import Picture
 from orchestrator.figures.paper import ImageForm, PaperStyle, on_paper
 from orchestrator.figures.theme import figure_of
-from orchestrator.names import slug
+from orchestrator.naming.names import slug
 from orchestrator.paths import write_atomically
 from orchestrator.report.browser import browser_options
 from orchestrator.report.sweep_page.sections import PageSection

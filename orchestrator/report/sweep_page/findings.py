@@ -7,10 +7,10 @@ from functools import cached_property
 from statistics import fmean
 
 from orchestrator.figures import Picture, accuracy_curves
-from orchestrator.own_settings import hashable, sortable
+from orchestrator.naming.own_settings import hashable, sortable
+from orchestrator.naming.varying_axes import Axes, in_words, settings_of
 from orchestrator.statistics.differences import separation
 from orchestrator.store import ResultRow
-from orchestrator.varying_axes import Axes, in_words, settings_of
 
 _WORST, _ANY = "worst_case", "any"
 _NEVER_MATTERS = ("seed", "sweep")

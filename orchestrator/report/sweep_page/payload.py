@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from orchestrator.escaping import visible
 from orchestrator.figures.picture import Picture, Record
 from orchestrator.tables.table import Cell, Column, Table, shown, table_of
+from orchestrator.terminal.escaping import visible
 
 
 def pack(value: object) -> str:

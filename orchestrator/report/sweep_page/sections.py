@@ -16,7 +16,7 @@ from orchestrator.figures import (
     training_curves,
 )
 from orchestrator.figures.attack_conditions import best_models
-from orchestrator.names import surface_family
+from orchestrator.naming.names import surface_family
 from orchestrator.report.surface_grids import families, surface_draws
 from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.tables.table import Table

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, Select, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from orchestrator import hints
 from orchestrator.paths import shown_url
 from orchestrator.store import migrations
 from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
 from orchestrator.store.connection.urls import parse_url, scrubbed
 from orchestrator.store.schema.sweep_tables import JobParentRecord, SweepJobRecord, SweepRecord
+from orchestrator.terminal import hints
 from workers.errors import UserError, did_you_mean
 
 _SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number that no other program locks

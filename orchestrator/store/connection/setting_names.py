@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, column, inspect, select, table
 
-from orchestrator.own_settings import FIELDS, SECTIONS
+from orchestrator.naming.own_settings import FIELDS, SECTIONS
 from orchestrator.store.schema.views import VIEWS, setting_columns
 from workers.errors import UserError
 

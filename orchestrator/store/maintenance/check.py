@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, exists, func, or_, select, union
 
-from orchestrator import hints
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import age, database_now, find_holder, is_alive, living_sweeps
 from orchestrator.store.maintenance.row_checks import flags_problem
@@ -19,6 +18,7 @@ from orchestrator.store.schema.result_tables import AttackResultRecord, Diagnosi
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepRecord
 from orchestrator.store.writing.rows import measured
 from orchestrator.store.writing.verdict_table import outdated_models
+from orchestrator.terminal import hints
 from workers.artifacts.artifacts import Artifacts, stored_name
 from workers.errors import ArtifactError
 from workers.spec.keys import KEY_VERSION, job_key

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, JsonValue, TypeAdapter, ValidationError
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, LargeBinary, String, Table
 
-from orchestrator.names import job_description
+from orchestrator.naming.names import job_description
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.base import UtcDateTime
 from orchestrator.store.schema.sweep_tables import LookReason

@@ -12,11 +12,11 @@ from sqlalchemy import JSON, Column, Connection, Table, select, type_coerce
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 from sqlalchemy.types import NullType
 
-from orchestrator import hints
 from orchestrator.paths import shown_url
 from orchestrator.store.connection.session import StoreFailed, open_store, opened_stores
 from orchestrator.store.maintenance.row_checks import contradiction, value_problem
 from orchestrator.store.schema.base import Base
+from orchestrator.terminal import hints
 from workers.errors import UserError
 
 _SHOWN = 60

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.own_settings import in_order, sortable
+from orchestrator.naming.own_settings import in_order, sortable
 from orchestrator.statistics.confidence_sequence import sequence_interval, units
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, intervals_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors_of_each

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 from sqlalchemy import ColumnElement, Connection, not_, or_, select
 
-from orchestrator.own_settings import FIELDS, declared_names, named_settings, value_of
+from orchestrator.naming.own_settings import FIELDS, declared_names, named_settings, value_of
 from orchestrator.store.reading.measured import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, TrainedModelRecord

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Float, cast, func, select
 
-from orchestrator.own_settings import in_order
+from orchestrator.naming.own_settings import in_order
 from orchestrator.statistics.intervals import accuracy_interval
 from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id

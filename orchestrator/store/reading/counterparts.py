@@ -8,8 +8,8 @@ compare. All that varies within a sweep identifies its cells.
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.own_settings import hashable, own_names
-from orchestrator.varying_axes import rank_in_words
+from orchestrator.naming.own_settings import hashable, own_names
+from orchestrator.naming.varying_axes import rank_in_words
 
 CellSettings = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import select, union_all
 
-from orchestrator.names import job_description
+from orchestrator.naming.names import job_description
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps
 from orchestrator.store.reading.report_evidence import OUTCOMES

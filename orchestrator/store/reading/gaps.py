@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, union
 
-from orchestrator import hints
-from orchestrator.own_settings import hashable
+from orchestrator.naming.own_settings import hashable
+from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
-from orchestrator.varying_axes import Axes, ModelSettings, in_words
+from orchestrator.terminal import hints
 
 _MOST_LINES, _MOST_NAMED = 5, 3
 _FAILED = " failed "

@@ -10,8 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from sqlalchemy import Connection, select
 
-from orchestrator import hints
-from orchestrator.names import job_description
+from orchestrator.naming.names import job_description
 from orchestrator.statistics.intervals import accuracy_interval
 from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store.connection.session import Store
@@ -31,6 +30,7 @@ from orchestrator.store.schema.result_tables import (
     VerdictRecord,
 )
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.terminal import hints
 from orchestrator.verdict import checks_of, reasons
 from workers.artifacts.outcomes import unpack_flags
 from workers.errors import UserError

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection, Result, Select, Text, and_, cast, func, select
 
-from orchestrator.own_settings import hashable
+from orchestrator.naming.own_settings import hashable
 from orchestrator.store.connection.session import chunks, of_sweep
 from orchestrator.store.reading.measured import SPENT, Measurement, Setting
 from orchestrator.store.reading.stored_specs import stored_spec

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from orchestrator.own_settings import hashable
+from orchestrator.naming.own_settings import hashable
 from orchestrator.store.connection.session import of_sweep
 from orchestrator.store.reading.measured import Measurement, Setting
 from orchestrator.store.schema.result_tables import DiagnosisRecord

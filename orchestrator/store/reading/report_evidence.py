@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
-from orchestrator.own_settings import sortable
+from orchestrator.naming.own_settings import sortable
+from orchestrator.naming.varying_axes import Axes
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.varying_settings import model_settings
 from orchestrator.store.schema.result_tables import (
@@ -25,7 +26,6 @@ from orchestrator.store.schema.result_tables import (
     TrainedModelRecord,
 )
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.varying_axes import Axes
 from workers.artifacts.outcomes import unpack_each, unpack_flags
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, Text, cast, select
 
-from orchestrator.own_settings import hashable
+from orchestrator.naming.own_settings import hashable
 from orchestrator.store.connection.session import of_sweep
 from orchestrator.store.reading.measured import SPENT, Measurement, Setting
 from orchestrator.store.schema.result_tables import ShardResultRecord

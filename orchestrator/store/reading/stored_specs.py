@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.varying_axes import plain
+from orchestrator.naming.varying_axes import plain
 from workers.spec.component import STORED
 from workers.spec.job import components_of
 from workers.spec.stage_specs import JobSpec

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from orchestrator.own_settings import in_order
+from orchestrator.naming.own_settings import in_order
 from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.reading.aggregate import model_order
 from orchestrator.store.reading.measurements import described_models

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Double, cast, func, select
 
-from orchestrator import hints
-from orchestrator.own_settings import value_of
+from orchestrator.naming.own_settings import value_of
+from orchestrator.naming.varying_axes import column_names
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.job_details import find_key
@@ -17,7 +17,7 @@ from orchestrator.store.reading.measurements import trainings_of
 from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.result_tables import CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
-from orchestrator.varying_axes import column_names
+from orchestrator.terminal import hints
 from workers.errors import UserError
 from workers.spec.keys import KEY_VERSION
 

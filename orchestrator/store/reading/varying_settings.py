@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection, select
 
-from orchestrator.names import job_description
+from orchestrator.naming.names import job_description
+from orchestrator.naming.varying_axes import Axes, lineages
 from orchestrator.store.connection.session import chunks, parents_of
 from orchestrator.store.reading.measured import Setting
 from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepJobRecord
-from orchestrator.varying_axes import Axes, lineages
 from workers.spec.fields import TrainingStage
 
 _UNSET = frozenset({"source_key", "attack_settings", "takes_gradients", "random_start", "selects", "one_step", "asked_examples"})

@@ -11,8 +11,8 @@ from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, a
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
-from orchestrator.own_settings import FIELDS
-from orchestrator.setting_kinds import SettingKind, kinds, kinds_of_components, training_kinds
+from orchestrator.naming.own_settings import FIELDS
+from orchestrator.naming.setting_kinds import SettingKind, kinds, kinds_of_components, training_kinds
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,

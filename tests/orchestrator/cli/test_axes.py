@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 
 from orchestrator.api.results import Results, open_results, pivot
 from orchestrator.cli.main import app
-from orchestrator.names import JobNames
+from orchestrator.naming.names import JobNames
+from orchestrator.naming.varying_axes import Axes, in_words, settings_of
 from orchestrator.planning.expand import expand_space
 from orchestrator.store import Store, model_verdicts, open_store, result_rows
 from orchestrator.store.reading.report_evidence import training_runs
 from orchestrator.store.reading.varying_settings import sweep_models
 from orchestrator.tables.results_table import render_results
 from orchestrator.tables.verdicts_table import render_verdicts
-from orchestrator.varying_axes import Axes, in_words, settings_of
 from search_spaces.file.loader import LoadedSpace, parse_space
 from tests.stored import launch, record_sweep
 from workers.errors import UserError

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from orchestrator.escaping import csv_cell, html, latex, markdown, visible
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.tables.results_table import render_results
 from orchestrator.tables.status_table import render_failures, render_status
+from orchestrator.terminal.escaping import csv_cell, html, latex, markdown, visible
 from tests.orchestrator.store.stored import stored_row
 
 ANSI = "\x1b[31mred\x1b]8;;http://evil\x07"

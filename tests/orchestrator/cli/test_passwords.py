@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from orchestrator.passwords import hide_arguments, without_secrets, without_store
+from orchestrator.terminal.passwords import hide_arguments, without_secrets, without_store
 from workers.errors import UserError
 
 URL = "postgresql://user:s3cret@host/database"

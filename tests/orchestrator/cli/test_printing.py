@@ -11,15 +11,15 @@ from pathlib import Path
 
 from rich.text import Text
 
-from orchestrator.console import Terminal
 from orchestrator.store import open_store
+from orchestrator.terminal.console import Terminal
 from tests.builders import small_plan
 from tests.commands import environment, write_space
 from tests.stored import launch
 from workers.visible_text import visible
 
 ROOT = Path(__file__).parents[3]
-PLACES = {"orchestrator/console.py", "workers/visible_text.py"}
+PLACES = {"orchestrator/terminal/console.py", "workers/visible_text.py"}
 
 
 AROUND = re.compile(r"\bConsole\([^)]|\bsecho\(|os\.write\(|sys\.__std|sys\.std(out|err)\.(buffer|fileno)|rich\.print|unfiltered\(")

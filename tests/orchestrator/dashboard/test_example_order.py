@@ -2,7 +2,7 @@ import numpy as np
 
 from orchestrator.dashboard.elements import extremes, waveform_figure
 from orchestrator.dashboard.examples_page import ordered, right_shares
-from orchestrator.examples.panels import Perturbed
+from orchestrator.report.examples.panels import Perturbed
 
 
 def test_a_drawn_waveform_keeps_its_peaks() -> None:

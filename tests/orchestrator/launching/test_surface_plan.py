@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.names import job_description, job_name
+from orchestrator.naming.names import job_description, job_name
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import cost
 from orchestrator.planning.prelaunch_checks import check_sizes

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.names import surface_family
+from orchestrator.naming.names import surface_family
 from orchestrator.paths import Paths
 from orchestrator.report import surface_page
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestrator.own_settings import own_names
+from orchestrator.naming.own_settings import own_names
 from orchestrator.store import ResultRow, open_store, record_result, result_rows
 from tests.builders import result_of, small_plan
 from tests.stored import record_sweep

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from orchestrator.own_settings import value_of
+from orchestrator.naming.own_settings import value_of
 from orchestrator.paths import Paths
 from orchestrator.planning.expand import expand_space
 from orchestrator.report.sweep_page.write_page import ReportOptions, report_sweep

@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator.names import job_description
+from orchestrator.naming.names import job_description
 from orchestrator.store.writing.rows import environment_row
 from tests.builders import (
     ENVIRONMENT,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.console import Terminal
 from orchestrator.tables.table import Column, ColumnKind, Mark, Table
 from orchestrator.tables.terminal import TerminalTables, _PlainLayout
+from orchestrator.terminal.console import Terminal
 
 WORDS = [
     "a",

@@ -13,10 +13,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from orchestrator.cli.main import app
-from orchestrator.escaping import html, latex, markdown, visible
 from orchestrator.store import open_store, record_result
 from orchestrator.tables.table import Code, Column, Estimate, Mark, Table
 from orchestrator.tables.writers import Format, render
+from orchestrator.terminal.escaping import html, latex, markdown, visible
 from tests.builders import result_of, small_plan
 from tests.commands import write_space
 from tests.stored import record_sweep

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.names import result_in_words
+from orchestrator.naming.names import result_in_words
 from tests.builders import pretrain_job, result_of
 from tests.workers.small import DIGITS, generator, same_state, split
 from workers.artifacts.artifacts import Artifacts

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from orchestrator.escaping import html, latex, markdown, visible
 from orchestrator.report.paper import ComparedTable, compare, published_tables, render_paper
 from orchestrator.store import ResultRow
+from orchestrator.terminal.escaping import html, latex, markdown, visible
 from tests.orchestrator.report.paper.rows import cell_at, row_for, rows_for
 
 EVERY_ROW = [row for number in range(1, 6) for row in rows_for(number)]

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator.escaping import html
 from orchestrator.figures import accuracy_curves
-from orchestrator.names import slug
+from orchestrator.naming.names import slug
 from orchestrator.paths import Paths
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.report.sweep_page.payload import pack, table_of_records, table_payload, unpack
 from orchestrator.store import model_verdicts, open_store, result_rows
+from orchestrator.terminal.escaping import html
 from tests.orchestrator.report.sweep_page.conftest import FillStore
 from tests.stored import record_sweep
 from workers.artifacts.outcomes import Environment
