@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workers.abandoned_folders import folder_until_the_end
 from workers.errors import UserError
+from workers.files.abandoned_folders import folder_until_the_end
 
 _PREFIX = "robustsweep-tmp-"
 _LONGEST = 12

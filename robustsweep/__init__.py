@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.api.attack_function import attack
-from workers.facts import DatasetInfo
+from workers.components.facts import DatasetInfo
 from workers.registry import corruption, dataset, defence, loss, metric, model
 
 if TYPE_CHECKING:

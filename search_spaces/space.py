@@ -17,7 +17,7 @@ from search_spaces.schema.grid import Grid, SpaceName, SpaceTitle
 from search_spaces.schema.parameter import Parameter, ParameterValue
 from search_spaces.schema.registered_sections import LISTS, SECTION_NAMES, grid_type, sections
 from search_spaces.schema.search_section import SEARCH_PARTS, Objective, SearchSection
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 
 S = TypeVar("S")
 Location = tuple[str | int, ...]

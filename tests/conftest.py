@@ -10,9 +10,10 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from tests.faults.judging import Account, Judge, account
 from tests.faults.sweeps import Stored, Watch
 from tests.faults.table import FAILED, note
-from workers import component_registry, plugins, registry
+from workers import plugins, registry
+from workers.components import component_registry
+from workers.files.user_cache import user_cache
 from workers.plugins import importer
-from workers.user_cache import user_cache
 
 _JUDGED = pytest.StashKey[Account]()
 

@@ -1,7 +1,7 @@
 """Components by name: models, data sets, attacks, defences, losses, metrics and corruptions, ours and a user's alike. Imports no torch.
 
 Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`), those of
-libraries and folders by reference, `scheme:NAME` (`workers.references`).
+libraries and folders by reference, `scheme:NAME` (`workers.components.references`).
 """
 
 import inspect
@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
-from workers.component_registry import Registry
-from workers.facts import (
+from workers.components.component_registry import Registry
+from workers.components.facts import (
     AttackFacts,
     CorruptionFacts,
     DatasetFacts,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from docs.generate.tables import code, table
 from orchestrator.naming.varying_axes import in_words
-from workers.component_registry import Component
+from workers.components.component_registry import Component
 from workers.registry import REGISTRIES
 
 _PAPER = re.compile(r"^[^(.:]*\(([^()]*\d{4}[^()]*)\)")

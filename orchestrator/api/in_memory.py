@@ -4,7 +4,7 @@ import copy
 
 from torch import nn
 
-from workers.facts import DatasetInfo, ModelFacts
+from workers.components.facts import DatasetInfo, ModelFacts
 from workers.registry import MODELS
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from search_spaces import AttackGroup
 from search_spaces.file.problems import described
 from workers.attacks.engine import attack_of, check_examples
+from workers.components.facts import DatasetInfo
 from workers.errors import UserError
-from workers.facts import DatasetInfo
 from workers.layers import LatentSketch
 from workers.models.network.network import Network
 from workers.models.network.tensorize import Tensorization

@@ -20,9 +20,9 @@ from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import DEFAULT_HOME, Paths, write_atomically
 from orchestrator.terminal.console import Terminal, preformatted, printed
+from workers.components.facts import DatasetFacts, DatasetInfo
 from workers.data.loading.source import Dataset
 from workers.errors import UserError
-from workers.facts import DatasetFacts, DatasetInfo
 from workers.registry import DATASETS
 from workers.spec.fields import NormName
 from workers.weights.tensors import to_safetensors

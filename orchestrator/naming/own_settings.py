@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from workers.component_registry import Registry
+from workers.components.component_registry import Registry
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
 from workers.spec.component import ComponentSpec
 from workers.spec.model import ModelSpec

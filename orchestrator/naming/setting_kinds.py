@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from workers.component_registry import Registry
+from workers.components.component_registry import Registry
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
 from workers.spec.model import ModelSpec
 from workers.spec.step_settings import IsNumber

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from workers.components.facts import PluginVersion
 from workers.data.loading import remote, source
 from workers.data.loading.remote import DataRoot
 from workers.errors import DataError
-from workers.facts import PluginVersion
 from workers.spec.component import DataSpec
 from workers.spec.job import Job
 from workers.spec.keys import data_set_of, digests_by

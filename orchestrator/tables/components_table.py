@@ -5,11 +5,11 @@ from typing import Any
 
 from orchestrator.naming.varying_axes import in_words
 from orchestrator.tables.table import Column, Table
-from workers.component_registry import Component
+from workers.components.component_registry import Component
+from workers.components.references import scheme_of
+from workers.components.settings import Settings
 from workers.errors import UserError
-from workers.references import scheme_of
 from workers.registry import REGISTRIES
-from workers.settings import Settings
 
 _DIGITS = 12
 _COLUMNS = (

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, PlainValidator
 
 from search_spaces.schema.parameter import Parameter, ParameterValue, Path
 from search_spaces.schema.training_axes import WrittenCountRange, WrittenEpsilonRange, lists
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 from workers.spec.fields import Positive, positive_fraction
 from workers.spec.step_settings import IsNumber, NumberKind, written
 

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 
 from search_spaces.schema.axes import Axis, PositiveLiteral
 from search_spaces.schema.component_axes import ComponentAxes, known
-from workers.component_registry import Component
-from workers.facts import AttackFacts
+from workers.components.component_registry import Component
+from workers.components.facts import AttackFacts
 from workers.registry import ATTACKS
 from workers.spec.attack import MOST_PARTS, AttackSettings, not_averaged, require_foolbox_form, settled
 from workers.spec.fields import (

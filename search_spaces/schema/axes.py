@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 from workers.spec.fields import positive_fraction
 from workers.spec.step_settings import IsNumber, written
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ValidationInfo, create_model, field_validat
 from pydantic.fields import FieldInfo
 
 from search_spaces.schema.axes import Axis, AxisSection
-from workers.component_registry import Component, Registry
+from workers.components.component_registry import Component, Registry
 from workers.errors import UserError
 from workers.registry import DEFENCES
 

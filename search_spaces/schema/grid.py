@@ -15,8 +15,8 @@ from search_spaces.schema.measuring_sections import CorruptionSection, Diagnosis
 from search_spaces.schema.model_axes import DataAxes, ModelAxes
 from search_spaces.schema.racing_section import RacingSection
 from search_spaces.schema.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
+from workers.components.settings import Frozen
 from workers.registry import DATASETS
-from workers.settings import Frozen
 from workers.spec.compatibility import (
     AUGMENTATIONS,
     require_attackable,

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from search_spaces.schema.axes import Axis, AxisSection, PositiveLiteral
 from search_spaces.schema.component_axes import known
-from workers.facts import Modality
+from workers.components.facts import Modality
+from workers.components.settings import Frozen
 from workers.registry import CORRUPTIONS, DATASETS
-from workers.settings import Frozen
 from workers.spec.corruption import SEVERITIES, CorruptionSpec, Severity, published
 from workers.spec.diagnosis import FULL_QUERIES, Depth, DiagnosisSettings, require_more
 from workers.spec.fields import Count, Index, NormName, Positive, SignGradientName, SurfaceDirection, epsilon_fraction, positive_fraction

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Literal
 
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 
 ParameterValue = bool | int | float | str | None
 """Value that a parameter may be set to; a choice that is a list is written as text, `[2/255, 8/255]`."""

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from search_spaces.schema.axes import Axis
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 from workers.spec.fields import Count, OpenShare, Positive
 from workers.spec.stage_specs import MeasuringSettings
 

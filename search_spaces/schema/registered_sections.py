@@ -12,8 +12,8 @@ from search_spaces.schema.measuring_sections import CorruptionSection, Diagnosis
 from search_spaces.schema.model_axes import DataAxes, ModelAxes
 from search_spaces.schema.racing_section import RacingSection
 from search_spaces.schema.training_axes import FineTuningAxes, TrainingAxes
+from workers.components.settings import Frozen
 from workers.registry import REGISTRIES
-from workers.settings import Frozen
 
 _SECTIONS: dict[str, type[Frozen]] = {
     "data": DataAxes,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from search_spaces.schema.axes import PositiveLiteral
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 from workers.spec.fields import Count, Index, Interval, Knowledge, Positive, positive_fraction
 
 Metric = Literal["attack_seconds", "clean_accuracy", "parameters", "robust_accuracy", "worst_case_accuracy"]

@@ -15,9 +15,9 @@ from tests.benchmarks.test_layers import Work, batch, input_gradient, network, r
 from tests.builders import attack_settings
 from workers.artifacts.artifacts import Artifacts
 from workers.attacks.engine import Memory, attack_of
+from workers.components.facts import DatasetInfo
 from workers.data.loading import source
 from workers.data.loading.device_split import DeviceSplit
-from workers.facts import DatasetInfo
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, build
 from workers.registry import DATASETS

@@ -24,9 +24,9 @@ from orchestrator.tables.selection import grouped, ordered
 from tests.builders import ENVIRONMENT, attack_job, evaluate_job, flags_result, pretrain_job, train_result
 from tests.stored import content, record_sweep
 from workers.artifacts.artifacts import Artifacts
-from workers.component_registry import loading
+from workers.components.component_registry import loading
+from workers.components.facts import CodeSource, DatasetInfo
 from workers.errors import UserError
-from workers.facts import CodeSource, DatasetInfo
 from workers.registry import REGISTRIES, attack, dataset, defence, metric, model
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DataSpec, DefenceSpec

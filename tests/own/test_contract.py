@@ -10,8 +10,8 @@ import torch
 from search_spaces import SpaceError, parse_space
 from tests.workers.small import data_set, generator, network, run_attack, split
 from workers.attacks.engine import Watched
+from workers.components.facts import AttackFacts, DefenceFacts, ModelFacts
 from workers.errors import DataError, UserError
-from workers.facts import AttackFacts, DefenceFacts, ModelFacts
 from workers.models.network import build
 from workers.plugins import load_plugins
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from tests.commands import robustsweep
 from tests.orchestrator.executors.clusters import ray_head
 from tests.workers.data.picture_folder import make_folder
-from workers.facts import DatasetInfo
+from workers.components.facts import DatasetInfo
 from workers.plugins import load_plugins
 from workers.registry import MODELS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.component_registry import Component
+from workers.components.component_registry import Component
 from workers.errors import UserError
 from workers.plugins import importer, known, load_plugins, run_when_needed
 from workers.plugins.files import read_plugin

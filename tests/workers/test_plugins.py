@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.builders import attack_settings, pretrain_job
+from workers.components.facts import PluginVersion
 from workers.errors import UserError
-from workers.facts import PluginVersion
 from workers.plugins import archives, job_from_json, load_plugins, load_plugins_of, receive, require_planned
 from workers.registry import METRICS
 from workers.spec.job import JOB, Job

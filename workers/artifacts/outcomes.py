@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
 from workers.artifacts.per_example import PerExample, Spent
-from workers.facts import DatasetInfo
-from workers.settings import Frozen
+from workers.components.facts import DatasetInfo
+from workers.components.settings import Frozen
 from workers.spec.attack import AttackSettings
 from workers.spec.diagnosis import ProbeKnowledge, ProbeName
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 
 _CLASS, _NUMBER = np.dtype("<u2"), np.dtype("<f2")
 Numbers = NDArray[np.float64]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from workers.components.facts import DatasetInfo
 from workers.data.loading.source import GET_IT, Dataset, Split
 from workers.errors import DataError
-from workers.facts import DatasetInfo
 from workers.registry import dataset
 
 _CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

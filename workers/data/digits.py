@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.components.facts import DatasetInfo
 from workers.data.loading.source import Dataset, Split
-from workers.facts import DatasetInfo
 from workers.registry import dataset
 
 _SIZE, _TEST_EXAMPLES, _LEVELS = 32, 400, 16

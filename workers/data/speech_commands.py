@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from workers.components.facts import DatasetInfo
 from workers.data.loading.array_cache import cache_folder, cached_rows, stat_key
 from workers.data.loading.source import GET_IT, Dataset, Split
 from workers.data.loading.speech_clips import CLASSES, LENGTH, WORDS, Clip, examples, labels_of
 from workers.data.loading.wav import Samples
 from workers.errors import DataError
-from workers.facts import DatasetInfo
 from workers.registry import dataset
 
 SplitLists = Literal["official", "resplit"]

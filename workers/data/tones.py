@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.components.facts import DatasetInfo
 from workers.data.loading.source import Dataset, Split
 from workers.data.loading.wav import FULL_SCALE, SAMPLE_RATE
-from workers.facts import DatasetInfo
 from workers.registry import dataset
 
 FREQUENCIES = np.geomspace(200, 4000, 12)

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from workers.attacks.engine import Watched, attack_of, check_examples
-from workers.component_registry import Component
+from workers.components.component_registry import Component
+from workers.components.facts import DatasetInfo, Modality
 from workers.data.loading import source
 from workers.data.loading.source import Dataset
 from workers.errors import JobError, UserError, describe
-from workers.facts import DatasetInfo, Modality
 from workers.layers import LatentSketch
 from workers.measure.corrupted import CHANNELS, corrupted
 from workers.models.network import Network, build

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from workers.artifacts.per_example import PerExample
 from workers.attacks.engine import UNIT, Bounds, Memory, Watched, attack_of, can_be_remembered, check_examples, pose, remembered_step
-from workers.component_registry import Component
+from workers.components.component_registry import Component
+from workers.components.facts import MetricFacts
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import JobError
-from workers.facts import MetricFacts
 from workers.measure.ledger import Ledger
 from workers.measure.resumable_loop import Course, Found
 from workers.models.network import Network

@@ -6,8 +6,8 @@ from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch 
 
 from workers.attacks.engine import input_gradient
 from workers.attacks.engine.norms import LinfBall
+from workers.components.facts import DatasetInfo
 from workers.data.loading.device_split import DeviceSplit
-from workers.facts import DatasetInfo
 from workers.layers import LatentSketch
 from workers.models.network import Network, initialise
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.facts import DatasetInfo
+from workers.components.facts import DatasetInfo
 from workers.registry import model
 from workers.spec.fields import Count
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
-from workers.facts import DatasetInfo
+from workers.components.facts import DatasetInfo
 from workers.registry import model
 from workers.spec.fields import Count
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from workers.components.facts import PluginVersion
 from workers.errors import UserError
-from workers.facts import PluginVersion
 from workers.plugins.distribution import Distribution
 from workers.plugins.files import FilePlugin, read_plugin
 from workers.plugins.importer import has_run, raised_at, run_once, run_when_asked

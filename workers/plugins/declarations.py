@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from workers import registry
-from workers.component_registry import Component, Registry, collecting, loading
+from workers.components.component_registry import Component, Registry, collecting, loading
 from workers.plugins.files import FilePlugin
 from workers.plugins.importer import module_name, run_once
 

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from workers.component_registry import declare_module, loading
+from workers.components.component_registry import declare_module, loading
+from workers.components.facts import CodeSource, PluginVersion
 from workers.errors import UserError
-from workers.facts import CodeSource, PluginVersion
 
 GROUP = "robustsweep.plugins"
 

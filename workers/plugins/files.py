@@ -9,10 +9,10 @@ from functools import cached_property, partial
 from importlib.util import decode_source, find_spec
 from pathlib import Path, PurePosixPath
 
+from workers.components.facts import CodeSource, PluginVersion
 from workers.errors import UserError
-from workers.facts import CodeSource, PluginVersion
+from workers.files.regular_files import read_regular
 from workers.plugins.definitions import Definitions, ModuleParts
-from workers.regular_files import read_regular
 
 _PACKAGE = "__init__.py"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from workers.component_registry import declare_module, loading
+from workers.components.component_registry import declare_module, loading
+from workers.components.facts import CodeSource
 from workers.errors import UserError
-from workers.facts import CodeSource
 from workers.plugins.definitions import ModuleParts
 from workers.plugins.files import FilePlugin
 

@@ -18,12 +18,12 @@ from typing import Any
 from pydantic import PydanticUserError
 
 from workers.code import FOLDER, code_here
-from workers.component_registry import Component
+from workers.components.component_registry import Component
+from workers.files.user_cache import user_cache, write_text
 from workers.plugins.declarations import declared
 from workers.plugins.files import FilePlugin
 from workers.plugins.importer import MODULES
 from workers.registry import REGISTRIES
-from workers.user_cache import user_cache, write_text
 
 _OURS = frozenset({"__main__", "__mp_main__", "orchestrator", "robustsweep", "search_spaces", "workers"})
 

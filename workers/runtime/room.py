@@ -9,7 +9,8 @@ import torch
 from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
 from workers.artifacts.outcomes import FlagsOutcome
 from workers.attacks.engine import Memory
-from workers.component_registry import Component
+from workers.components.component_registry import Component
+from workers.components.facts import DatasetInfo, MetricFacts
 from workers.data.loading import Dataset, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.parts import Part, part_of
@@ -17,7 +18,6 @@ from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
 from workers.data.loading.source import first_places
 from workers.errors import UserError
-from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.evaluate import require_sketch
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.models.network import Network

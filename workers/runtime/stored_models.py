@@ -9,9 +9,9 @@ from torch import Tensor
 
 from workers.artifacts.artifacts import MODEL_FILE, Artifacts
 from workers.artifacts.outcomes import TrainOutcome
+from workers.components.facts import DatasetInfo
 from workers.data.loading import source
 from workers.errors import ArtifactError, UserError, first_line
-from workers.facts import DatasetInfo
 from workers.models.network import Network, build
 from workers.spec.component import DataSpec
 from workers.spec.stage_specs import TrainSpec

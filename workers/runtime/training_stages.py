@@ -8,8 +8,8 @@ from torch import Tensor
 
 from workers.artifacts.artifacts import MODEL_FILE
 from workers.artifacts.outcomes import EpochRecord, TrainOutcome
+from workers.components.facts import DatasetInfo
 from workers.errors import UserError
-from workers.facts import DatasetInfo
 from workers.measure.evaluate import require_logits_before_training
 from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound

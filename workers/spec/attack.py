@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self, get_args
 
 from pydantic import model_validator
 
-from workers.facts import AttackFacts
+from workers.components.facts import AttackFacts
 from workers.registry import ATTACKS
 from workers.spec.component import ComponentSpec
 from workers.spec.fields import BackendName, Count, LossName, NormName, Positive, SignGradientName, TargetName, positive_fraction

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
 
-from workers.component_registry import Component, Registry
-from workers.facts import DatasetFacts, DefenceFacts
+from workers.components.component_registry import Component, Registry
+from workers.components.facts import DatasetFacts, DefenceFacts
+from workers.components.settings import Frozen, OpaqueSettings, Settings
 from workers.registry import DATASETS, DEFENCES
-from workers.settings import Frozen, OpaqueSettings, Settings
 from workers.spec.fields import Count, HeldOut, OpenShare
 
 STORED = {"stored": True}

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from workers.facts import Modality
+from workers.components.facts import Modality
 from workers.registry import CORRUPTIONS
 from workers.spec.component import ComponentSpec
 from workers.spec.fields import Index, Interval

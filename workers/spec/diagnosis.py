@@ -4,8 +4,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
+from workers.components.settings import Frozen
 from workers.registry import ATTACKS
-from workers.settings import Frozen
 from workers.spec.attack import AttackSettings, settled
 from workers.spec.fields import Count, Positive, SignGradientName
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from workers.component_registry import Component
-from workers.facts import PluginVersion
+from workers.components.component_registry import Component
+from workers.components.facts import PluginVersion
+from workers.components.settings import Frozen
 from workers.registry import DATASETS, METRICS
-from workers.settings import Frozen
 from workers.spec.component import ComponentSpec
 from workers.spec.fields import Count, Stage
 from workers.spec.keys import KEY_VERSION, data_digests, job_key, seed_key

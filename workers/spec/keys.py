@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 from workers.spec.component import DataSpec
 from workers.spec.fields import FrozenMapping
 

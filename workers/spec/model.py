@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from workers.component_registry import Component
-from workers.facts import ModelFacts
-from workers.references import scheme_of
+from workers.components.component_registry import Component
+from workers.components.facts import ModelFacts
+from workers.components.references import scheme_of
 from workers.registry import MODELS
 from workers.spec.compatibility import require_binary_draws, require_binary_form, require_binary_init
 from workers.spec.component import ComponentSpec

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from workers.components.facts import Modality
 from workers.errors import UserError
-from workers.facts import Modality
 from workers.registry import DATASETS, LOSSES
 from workers.spec.fields import AdversarialTraining, Recipe
 from workers.spec.training import USUAL_WARM_UP, TrainingSpec

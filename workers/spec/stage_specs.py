@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from workers.components.settings import Frozen
 from workers.registry import DATASETS, DEFENCES, METRICS, MODELS
-from workers.settings import Frozen
 from workers.spec.attack import AttackSettings, not_averaged
 from workers.spec.compatibility import require_augmentable, require_checkpoint, require_defensible, require_fitting, require_mixable
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 from workers.spec.fields import Count, Index, NormName, Positive, SurfaceDirection
 
 _SMALLEST = 3

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from workers.artifacts.outcomes import Environment, FlagsOutcome
-from workers.facts import DatasetInfo
-from workers.settings import Frozen
+from workers.components.facts import DatasetInfo
+from workers.components.settings import Frozen
 from workers.spec.fields import ExampleOrder, NormName
 from workers.spec.stage_specs import AttackSpec, TrainSpec
 

@@ -16,10 +16,10 @@ from orchestrator.paths import write_atomically
 from orchestrator.report.examples.stored import EXAMPLES_FILE, clean_examples
 from workers.artifacts.artifacts import KEPT_FILE, MODEL_FILE, Artifacts
 from workers.artifacts.outcomes import Environment, FlagsOutcome, TrainOutcome
+from workers.components.facts import DatasetInfo
 from workers.data.loading import source
 from workers.data.loading.remote import DataRoot
 from workers.errors import ArtifactError, UserError
-from workers.facts import DatasetInfo
 from workers.spec.job import Job
 from workers.spec.stage_specs import AttackSpec, EvaluateSpec, TrainSpec
 from workers.weights.digest import of_body

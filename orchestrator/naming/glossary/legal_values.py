@@ -11,7 +11,7 @@ from search_spaces.schema.model_axes import WrittenHeldOut
 from search_spaces.schema.search_section import HUB, OwnSampler, Sampler
 from search_spaces.schema.training_axes import WrittenCountRange, WrittenEpsilonRange, WrittenMilestones
 from search_spaces.schema.wording import word
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 from workers.spec.fields import Interval
 from workers.spec.step_settings import IsNumber, PaperSteps, Stepsize
 

@@ -18,7 +18,7 @@ from search_spaces.schema.registered_sections import LISTS, sections
 from search_spaces.schema.search_section import SearchSection
 from search_spaces.schema.wording import word
 from search_spaces.space import Space
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.model import ModelSpec
 from workers.spec.surface import SurfaceSettings

@@ -10,8 +10,8 @@ import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from search_spaces.schema.component_axes import known
+from workers.components.settings import Frozen
 from workers.registry import ATTACKS, DATASETS, DEFENCES, MODELS
-from workers.settings import Frozen
 from workers.spec.fields import AdversarialTraining, Interval, Knowledge, SignGradientName, Theta, epsilon_fraction
 
 Percent = Annotated[float, AfterValidator(Interval(0, 100))]

@@ -19,9 +19,9 @@ from sqlalchemy.types import TypeEngine
 from orchestrator.store import migrations
 from orchestrator.store.migrations.key_version_1 import RETIRED
 from orchestrator.store.schema.base import UtcDateTime
+from workers.components.settings import Frozen
 from workers.errors import UserError
-from workers.regular_files import open_regular, read_regular
-from workers.settings import Frozen
+from workers.files.regular_files import open_regular, read_regular
 
 FORMAT_VERSION = 2
 """Raise it when folders of the new kind cannot be read by an older robustsweep. New tables and columns come with the schema's revision."""

@@ -30,10 +30,10 @@ from orchestrator.store.migrations import REVISIONS
 from orchestrator.store.schema.base import Base, utc_now
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord, TestLookRecord
 from orchestrator.temp_folder import temp_folder
-from workers.abandoned_folders import TO_KEEP
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.copying import Copied, copy_jobs
 from workers.errors import UserError
+from workers.files.abandoned_folders import TO_KEEP
 
 AnySelect = Select[*tuple[Any, ...]]
 

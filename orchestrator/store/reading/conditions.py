@@ -14,7 +14,7 @@ from orchestrator.store.reading.measured import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, TrainedModelRecord
 from orchestrator.verdict import VERDICTS
-from workers.component_registry import Registry
+from workers.components.component_registry import Registry
 from workers.errors import UserError, did_you_mean
 from workers.registry import ATTACKS, DATASETS, DEFENCES, MODELS
 from workers.spec.fields import (

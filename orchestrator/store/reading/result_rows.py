@@ -19,7 +19,7 @@ from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, result_tables
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord
 from orchestrator.verdict import GRAVEST_FIRST
-from workers.facts import PluginVersion
+from workers.components.facts import PluginVersion
 
 _ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
 _MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}

@@ -28,7 +28,7 @@ from workers.artifacts.outcomes import (
     TrainOutcome,
 )
 from workers.artifacts.per_example import as_bytes
-from workers.facts import DatasetInfo
+from workers.components.facts import DatasetInfo
 from workers.registry import DATASETS
 from workers.spec.attack import AFTER, AttackSettings
 from workers.spec.component import NO_EXTRA

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from orchestrator.launching.submission import write_files
 from search_spaces import load_space
 from tests.commands import robustsweep
-from workers.facts import DatasetInfo
+from workers.components.facts import DatasetInfo
 from workers.models.network import build
 from workers.plugins import load_plugins
 from workers.spec.model import ModelSpec

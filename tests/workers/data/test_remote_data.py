@@ -9,13 +9,13 @@ import pytest
 
 from tests.workers.data.picture_folder import make_folder
 from tests.workers.small import data_set
-from workers.component_registry import Component
+from workers.components.component_registry import Component
+from workers.components.facts import CodeSource as Provenance
+from workers.components.facts import DatasetFacts
+from workers.components.settings import Settings
 from workers.data.loading import remote
 from workers.data.loading.source import Dataset, DataSource, Split
 from workers.errors import DataError, UserError
-from workers.facts import CodeSource as Provenance
-from workers.facts import DatasetFacts
-from workers.settings import Settings
 
 CONTENT = b"published"
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from tests.workers.small import DIGITS, network, same_state
+from workers.components.facts import ModelFacts
 from workers.errors import JobError
-from workers.facts import ModelFacts
 from workers.layers import LatentSketch
 from workers.models.network import Network
 from workers.models.network.behaviour import require_sound

@@ -5,7 +5,7 @@ import torch
 
 from tests.builders import attack_settings
 from tests.workers.small import generator, run_attack, same_state
-from workers.facts import DatasetInfo
+from workers.components.facts import DatasetInfo
 from workers.models.network import build
 from workers.models.network.behaviour import require_sound
 from workers.registry import MODELS

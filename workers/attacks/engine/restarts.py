@@ -11,9 +11,9 @@ from workers.attacks.engine.losses import Goal
 from workers.attacks.engine.norms import UNIT, Bounds
 from workers.attacks.engine.problem import AttackRun, Logits, Problem
 from workers.attacks.engine.queries import improved, mean_logits
-from workers.component_registry import Component
+from workers.components.component_registry import Component
+from workers.components.facts import AttackFacts
 from workers.errors import JobError, UserError
-from workers.facts import AttackFacts
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import Randomness
 

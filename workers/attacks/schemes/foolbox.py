@@ -14,8 +14,8 @@ from importlib import import_module
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from workers.facts import AttackFacts
-from workers.references import Referenced, RefusedError
+from workers.components.facts import AttackFacts
+from workers.components.references import Referenced, RefusedError
 from workers.spec.fields import Count, NonNegative
 from workers.spec.step_settings import OptionalStepsize
 

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.components.facts import DatasetInfo
 from workers.errors import DataError
-from workers.facts import DatasetInfo
 
 Arrays = tuple[NDArray[Any], NDArray[np.int64]]
 _EXACT: dict[str, tuple[float, int]] = {"uint8": (0.0, 255), "int16": (-1.0, 32_768)}

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.components.facts import DatasetInfo
 from workers.data.loading.array_cache import Rows, cache_folder, cached_rows, cached_text, release
 from workers.data.loading.image_files import DECODING, Pixels
 from workers.data.loading.source import Dataset, Split
-from workers.facts import DatasetInfo
 
 _PART = 2**24
 _LEVELS = 255

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.component_registry import Component
+from workers.components.component_registry import Component
+from workers.components.facts import DatasetFacts, DatasetInfo
+from workers.components.settings import Settings
 from workers.data.loading.file_digests import files_digest
 from workers.data.loading.given_examples import Arrays, MapStyle, as_arrays, checked, derived_info
 from workers.errors import DataError
-from workers.facts import DatasetFacts, DatasetInfo
-from workers.settings import Settings
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.errors import DataError
-from workers.regular_files import open_regular
+from workers.files.regular_files import open_regular
 
 SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768

@@ -1,1 +1,1 @@
-"""Data sets by reference, `scheme:NAME` (see `workers.references`): one file for each scheme."""
+"""Data sets by reference, `scheme:NAME` (see `workers.components.references`): one file for each scheme."""

@@ -10,13 +10,13 @@ from typing import Literal
 
 import numpy as np
 
+from workers.components.facts import DatasetFacts
+from workers.components.references import Referenced
 from workers.data.loading.file_digests import files_digest
 from workers.data.loading.image_files import Channels, ImageSize, read_image, require_image
 from workers.data.loading.image_set import Listing, decoded
 from workers.data.loading.source import Dataset
 from workers.errors import DataError
-from workers.facts import DatasetFacts
-from workers.references import Referenced
 
 TestFolder = Literal["test", "val"]
 EXAMPLE = "NAME"

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from workers.components.facts import DatasetFacts
+from workers.components.references import Referenced
 from workers.data.loading.array_cache import cache_folder, cached_text
 from workers.data.loading.file_digests import files_digest
 from workers.data.loading.image_files import Channels, ImageSize, Pixels, fitted
 from workers.data.loading.image_set import Listing, decoded
 from workers.data.loading.source import GET_IT, Dataset
 from workers.errors import DataError, first_line
-from workers.facts import DatasetFacts
-from workers.references import Referenced
 
 EXAMPLE = "MNIST"
 _ARCHIVES = (".gz", ".tar", ".tgz", ".zip")

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from workers.components.facts import DatasetInfo
 from workers.errors import JobError, first_line
-from workers.facts import DatasetInfo
 from workers.models.network.network import Network
 
 _EXAMPLES, _ROUNDING = 2, 1e-2

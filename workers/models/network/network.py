@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from workers.components.facts import DatasetInfo, ModelFacts
 from workers.defences.base import Defence
 from workers.errors import JobError, UserError
-from workers.facts import DatasetInfo, ModelFacts
 from workers.layers import DenseKernel, LatentKernel, LatentSketch, SignGradient, resolve_rank
 from workers.layers.activation_checkpointing import NetworkPart
 from workers.models.network.layer_choice import layer_choices

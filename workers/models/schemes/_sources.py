@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers.facts import DatasetInfo, ModelFacts
-from workers.references import Referenced
+from workers.components.facts import DatasetInfo, ModelFacts
+from workers.components.references import Referenced
 
 if TYPE_CHECKING:
     from torch import nn

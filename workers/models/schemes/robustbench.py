@@ -6,9 +6,9 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from workers.facts import DatasetInfo, ModelFacts
+from workers.components.facts import DatasetInfo, ModelFacts
+from workers.components.references import Referenced
 from workers.models.schemes._sources import folder_of
-from workers.references import Referenced
 
 if TYPE_CHECKING:
     from torch import nn

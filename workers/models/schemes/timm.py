@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workers.facts import DatasetInfo, ModelFacts
+from workers.components.facts import DatasetInfo, ModelFacts
+from workers.components.references import Referenced
 from workers.models.schemes._sources import folder_of, library_network, registered
-from workers.references import Referenced
 
 if TYPE_CHECKING:
     from torch import nn

@@ -17,7 +17,7 @@ from orchestrator.audit.bundle.claim import clean_interval, robust_interval
 from orchestrator.audit.bundle.contents import EXAMPLES, FORMAT_VERSION, MODEL, BundledAttack, Claim, Contents, Weights
 from tests.builders import ENVIRONMENT, attack_settings
 from workers.artifacts.outcomes import FlagsOutcome
-from workers.facts import DatasetInfo
+from workers.components.facts import DatasetInfo
 from workers.models.network import build
 from workers.spec.component import STORED, DataSpec
 from workers.spec.model import ModelSpec

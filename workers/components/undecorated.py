@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workers.facts import (
+from workers.components.facts import (
     AttackFacts,
     CorruptionFacts,
     DatasetFacts,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from workers.settings import Frozen
+from workers.components.settings import Frozen
 
 Modality = Literal["audio", "image"]
 Loader = Callable[..., Any]

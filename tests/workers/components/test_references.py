@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from workers.component_registry import Registry
-from workers.facts import ModelFacts
-from workers.references import schemes
+from workers.components.component_registry import Registry
+from workers.components.facts import ModelFacts
+from workers.components.references import schemes
 
 _SCHEME = """
-from workers.facts import ModelFacts
-from workers.references import Referenced
+from workers.components.facts import ModelFacts
+from workers.components.references import Referenced
 
 
 def names():

@@ -12,10 +12,10 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from workers.facts import CodeSource
-from workers.references import examples, resolved, scheme_of, schemes
-from workers.settings import Settings, require_signature, settings_of
-from workers.undecorated import undecorated
+from workers.components.facts import CodeSource
+from workers.components.references import examples, resolved, scheme_of, schemes
+from workers.components.settings import Settings, require_signature, settings_of
+from workers.components.undecorated import undecorated
 
 F = TypeVar("F")
 _NO_COMPONENTS = frozenset({"base"})
