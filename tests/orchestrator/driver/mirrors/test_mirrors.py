@@ -33,12 +33,13 @@ class Kept:
     """A target that keeps what it is given, once it is told to answer."""
 
     def __init__(self, *, refuses: int | None = None) -> None:
-        self.answers, self.refuses = threading.Event(), refuses
+        self.answers, self.refused, self.refuses = threading.Event(), threading.Event(), refuses
         self.given: list[Entry] = []
         self.closed = False
 
     def write(self, entry: Entry) -> None:
         if not self.answers.is_set():
+            self.refused.set()
             raise ConnectionRefusedError(111, "Connection refused")
         if entry.step == self.refuses:
             raise ValueError("no such metric")
@@ -53,7 +54,7 @@ def test_a_mirror_that_is_away_for_a_while_gets_everything_in_order() -> None:
     mirror = Mirror("kept", lambda: target, retry_seconds=0.01)
     for entry in NUMBERS:
         mirror.put(entry)
-    time.sleep(0.05)
+    assert target.refused.wait(20)
     target.answers.set()
     assert mirror.close(seconds=20) is None
     assert target.given == NUMBERS
