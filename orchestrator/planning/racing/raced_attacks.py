@@ -58,7 +58,7 @@ class RacedAttack:
     @property
     def batch(self) -> int | None:
         """Number of examples that share a draw; None where none do."""
-        return self.evaluation.batch_size if self._trained.randomised else None
+        return self.evaluation.batch_size if self._trained.shares_draws else None
 
     @cached_property
     def cost(self) -> float:
