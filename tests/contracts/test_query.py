@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from orchestrator.api.results import Results
 from orchestrator.store import Store, open_store
+from orchestrator.store.connection import read_only_sql
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.tables.table import table_of
 from orchestrator.tables.writers import render
@@ -289,6 +290,13 @@ def test_an_endless_statement_is_stopped_in_time_or_for_its_rows(store: Store) -
     assert ask(store, "SELECT 1").rows == ((1,),)
     for timeout in (0, -1, float("nan"), float("inf"), 1e300):
         assert "must be more than 0" in str(refusal(store, "SELECT 1", timeout=timeout))
+
+
+def test_an_answer_that_memory_may_not_hold_is_stopped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_only_sql, "_MOST_CHARACTERS", 50_000)
+    long = "SELECT {} || replace('          ', ' ', '{}') FROM (VALUES (1), (2), (3), (4), (5), (6)) AS t"
+    assert refusal(store, long.format(1, "x" * 700)) is None
+    assert refusal(store, long.format(1, "x" * 1000)) == "query: more than 50,000 characters; add a LIMIT, or aggregate"
 
 
 def test_columns_of_one_name_are_told_apart_and_json_has_no_infinity(store: Store) -> None:

@@ -57,6 +57,7 @@ bpchar char character decimal float interval numeric time timestamp timestamptz 
 """
 _BEFORE_A_PARENTHESIS = frozenset(_WORDS.split())
 _SQLITE_READS = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
+_RETURNED = frozenset({"key", "value", "ordinality"})  # columns of what listed functions return
 _NO_QUERY = "give one SELECT, WITH or VALUES that only reads"
 _EXPLAIN = re.compile(r"\s*explain\s+(?:\([^()']*\)|(?:(?:analyze|verbose)\s+)*)", re.IGNORECASE)
 _PLAIN = frozenset({"STRING", "NATIONAL_STRING", "BIT_STRING", "HEX_STRING"})
@@ -114,7 +115,7 @@ def _check_words(tokens: "list[Token]") -> None:
         raise UserError(f"query: {_NO_QUERY}")
     for value, dot, field in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if value.text in (")", "]") and dot.text == "." and field.text.lower() not in ("*", *FUNCTIONS):
-            raise UserError(f"query: {_unknown_function(field.text)} (PostgreSQL takes the field of a value for one)")
+            raise UserError(f"query: {_unknown_field(field.text)}")
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         kind, text = token.token_type.name, token.text.lower()
         if (kind.endswith("STRING") and kind not in _PLAIN) or (text == "u" and following is not None and following.text == "&"):
@@ -132,10 +133,39 @@ def _check_tree(query: "Expr", tokens: "list[Token]") -> None:
     for table in query.find_all(exp.Table):
         if isinstance(table.this, exp.Identifier) and not (_is_ours(table) or _is_of_the_statement(table)):
             raise UserError(f"query: {_unknown_relation(table.sql('postgres', comments=False))}")
+    for column in query.find_all(exp.Column):
+        if not isinstance(column.this, exp.Star) and (of := column.args.get("table")) and not _is_column(column, _folded(of)):
+            raise UserError(f"query: {_unknown_field(column.name)}")
     with_columns = Counter(_folded(found.this) for found in query.find_all(exp.TableAlias) if found.columns)
     for name, times in Counter(_called(tokens)).items():
         if times > with_columns[name]:  # the others are names of tables with names of their columns: `WITH t (a, b) AS`
             raise UserError(f"query: {_unknown_function(name)}")
+
+
+def _is_column(column: "exp.Column", of: str) -> bool:
+    """Return whether `of.column` calls nothing but listed functions: what a function in FROM returns is a value, whose field is one."""
+    from sqlglot import exp
+
+    field, select = _folded(column.this), column.parent_select
+    while select is not None:
+        for source in _sources(select):
+            alias = source.args.get("alias")
+            if of == _folded(alias.this if alias else source.this):
+                rows = isinstance(source, exp.Subquery | exp.Values) or isinstance(source.this, exp.Identifier | exp.Subquery)
+                named = [_folded(found) for found in alias.find_all(exp.Identifier)] if alias else []
+                return rows or field in (*FUNCTIONS, *_RETURNED, *named)
+        select = select.parent_select
+    return field in FUNCTIONS
+
+
+def _sources(select: "exp.Select") -> Iterator["Expr"]:
+    """The tables, functions and queries in a SELECT's own FROM that have names."""
+    from sqlglot import exp
+
+    clauses = (select.args.get("from_"), *(select.args.get("joins") or ()), *(select.args.get("laterals") or ()))
+    for found in (found for clause in clauses if clause for found in clause.find_all(exp.Table, exp.UDTF, exp.Subquery)):
+        if found.parent_select is select and (found.args.get("alias") or isinstance(found.this, exp.Identifier)):
+            yield found
 
 
 def _is_of_the_statement(table: "exp.Table") -> bool:
@@ -186,3 +216,7 @@ def _unknown_relation(name: str | None) -> str:
 
 def _unknown_function(name: str | None) -> str:
     return f"{name}: is not among the functions that only compute"
+
+
+def _unknown_field(name: str) -> str:
+    return f"{_unknown_function(name)} (PostgreSQL takes the field of a value for one)"

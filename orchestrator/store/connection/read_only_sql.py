@@ -17,7 +17,9 @@ from workers.errors import UserError
 
 TIMEOUT = 60.0
 _MOST_ROWS = 1_000_000
+_MOST_CHARACTERS = 200_000_000  # or bytes; a table of them takes several times as many bytes
 _AT_ONCE = 1000
+_LONG = 10_000  # characters of a row, on average: then they are fetched one by one
 _LONGEST_VALUE = 100_000_000  # bytes, in SQLite: `zeroblob` and `printf` would make what memory does not hold
 _PAUSE = 0.05
 _TIMED_OUT = "57014"
@@ -47,7 +49,8 @@ def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool =
             as `pg_read_all_data`.)
 
     Raises:
-        UserError: the statement is wrong, is more than one, does more than read, takes longer, or has more than a million rows.
+        UserError: the statement is wrong, is more than one, does more than read, takes longer, or has more than a million rows, or 200
+            million characters.
     """
     if not 0 < timeout < TIMEOUT_MAX / 1000:
         raise UserError(f"query: timeout {timeout:g}: must be more than 0, in seconds")
@@ -146,10 +149,14 @@ def _fetched(cursor: Any, *, until: float | None = None) -> Answer:
     if cursor.description is None:
         raise UserError("query: the statement returns nothing; SELECT something")
     rows: list[tuple[Any, ...]] = []
-    while found := cursor.fetchmany(_AT_ONCE):
+    length = 0
+    while found := cursor.fetchmany(_AT_ONCE if length < len(rows) * _LONG else 1):
         rows += map(tuple, found)
+        length += sum(len(value) for row in found for value in row if isinstance(value, str | bytes))
         if len(rows) > _MOST_ROWS:
             raise UserError(f"query: more than {_MOST_ROWS:,} rows; add a LIMIT, or aggregate")
+        if length > _MOST_CHARACTERS:
+            raise UserError(f"query: more than {_MOST_CHARACTERS:,} characters; add a LIMIT, or aggregate")
         if until is not None and monotonic() > until:
             raise TimeoutError
     return Answer(tuple(_told_apart([column[0] for column in cursor.description])), tuple(rows))

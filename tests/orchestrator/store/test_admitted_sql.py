@@ -21,6 +21,13 @@ WITH "Secret" AS (SELECT 1) SELECT * FROM secret
 WITH secret AS (SELECT 1) SELECT * FROM "Secret"
 WITH q AS (WITH secret AS (SELECT 1) SELECT * FROM secret) SELECT * FROM secret
 WITH secret AS (SELECT 1) SELECT * FROM public.secret
+SELECT q.lo_import FROM lower('/etc/passwd') q
+SELECT Q."lo_import" FROM jobs JOIN LATERAL lower('x') AS q ON q.lo_import = 1
+SELECT lower.lo_import FROM lower('x') WHERE EXISTS (SELECT 1 FROM v_jobs lower)
+SELECT text.lo_import FROM CAST('x' AS text), (SELECT 1 FROM v_jobs text) z
+SELECT q.lo_import FROM lower('x') q, (SELECT 1) z (lo_import)
+SELECT (SELECT q.ts_stat) FROM ROWS FROM (lower('x')) q
+SELECT u.lo_unlink FROM unnest(ARRAY[1]) u
 SELECT * FROM secret UNION WITH secret AS (SELECT 1) SELECT * FROM secret
 """.strip().splitlines()
 PLAIN = r"""
@@ -39,6 +46,9 @@ SELECT (jobs).* FROM jobs
 WITH a AS MATERIALIZED (SELECT 1) SELECT * FROM a LEFT JOIN LATERAL (SELECT * FROM a) z ON true
 SELECT v.theta FROM v_models v
 SELECT ('a'::text).upper
+SELECT g.g, n.m, v_jobs.stage FROM generate_series(1, 3) AS g, generate_series(1, 3) AS n (m), v_jobs
+SELECT x.key, x.value, y.a, q.upper FROM v_jobs v, LATERAL json_each_text(v.spec::json) x, json_to_record('{}') AS y(a int), lower('x') q
+SELECT a.key, z.k FROM (jobs a CROSS JOIN jobs b) JOIN LATERAL (SELECT a.key AS k) z ON z.k = b.key
 """.strip().splitlines()
 
 
