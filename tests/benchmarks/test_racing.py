@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.launching.racing.race import Entrant, Race, Rules
+from orchestrator.planning.racing.race import Entrant, Race, Rules
 from orchestrator.statistics.intervals import Correct
 from tests.benchmarks.conftest import Record
 from workers.artifacts.outcomes import unpack_flags

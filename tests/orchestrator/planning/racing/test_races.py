@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from orchestrator.launching.racing.raced_attacks import raced_attacks
-from orchestrator.launching.racing.races import Races
 from orchestrator.planning.expand import count, expand_space
+from orchestrator.planning.racing.raced_attacks import raced_attacks
+from orchestrator.planning.racing.races import Races
 from search_spaces import SpaceError, parse_space
 from workers.spec.job import shard_roles
 
