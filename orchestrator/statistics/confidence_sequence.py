@@ -10,11 +10,10 @@ replacement").
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, cluster_shares
+from orchestrator.statistics.student import Values
 
-Values = NDArray[np.float64]
 _MOST = 0.95
 """Share of its capital that a gambler stakes at most."""
 _HORIZONS = 25.0 * 4.0 ** np.arange(5)

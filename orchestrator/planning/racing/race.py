@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from orchestrator.statistics.confidence_sequence import Values, is_surely_above, sequence_interval, units
+from orchestrator.statistics.confidence_sequence import is_surely_above, sequence_interval, units
 from orchestrator.statistics.intervals import Correct
+from orchestrator.statistics.student import Values
 
 Reason = Literal["known", "model beaten", "weaker attack", "decided"]
 EntrantShard = tuple[int, int]
