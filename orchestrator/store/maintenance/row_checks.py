@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
@@ -23,6 +24,7 @@ from workers.spec.diagnosis import ProbeKnowledge
 from workers.spec.keys import KEY_VERSION
 
 _SHOWN = 60
+_OF_EACH_EXAMPLE, _BYTES = {"classes", "margins", "sizes"}, 2
 _HexKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -100,8 +102,9 @@ _SHAPES: dict[str, Any] = {
     "history": list[EpochRecord],
     "probes": list[_Probe],
     "checks": list[VerdictCheck],
+    "shard_results.attack": Annotated[_Settings, AfterValidator(_Attack.model_validate)],
 }
-"""Kinds of values by the names of columns. What is not named here has the kind of its column's type."""
+"""Kinds of values by the names of columns, of one table's or of all. What is not named here has the kind of its column's type."""
 _KINDS: tuple[tuple[type, Any], ...] = (
     (JSON, _Settings),
     (String, _Text),
@@ -145,7 +148,7 @@ def value_problem(column: Column[Any], value: Any) -> str | None:
 
 @cache
 def _adapter(column: Column[Any]) -> TypeAdapter[Any]:
-    kind = _SHAPES.get(column.name) or next(kind for of, kind in _KINDS if isinstance(column.type, of))
+    kind = _SHAPES.get(str(column)) or _SHAPES.get(column.name) or next(kind for of, kind in _KINDS if isinstance(column.type, of))
     if isinstance(column.type, String) and column.type.length:
         kind = Annotated[kind, Field(max_length=column.type.length)]
     if isinstance(column.type, JSON | LargeBinary):
@@ -158,6 +161,11 @@ def contradiction(row: Mapping[str, Any]) -> str | None:
     if "spec" in row:
         return _wrong_spec(row)
     sizes = {"n_examples": row.get("n_examples", 1)}
+    for name in _OF_EACH_EXAMPLE & row.keys():
+        if row[name] is not None and len(row[name]) != _BYTES * row["n_examples"]:
+            return f"{len(row[name])} bytes of {name} for {row['n_examples']} examples: must be {_BYTES} each"
+    if row.get("first", 0) + sizes["n_examples"] > row.get("of_examples", math.inf):
+        return f"examples {row['first']} to {row['first'] + row['n_examples']} of {row['of_examples']}"
     if "flags" in row:
         return flags_problem(row["flags"], **sizes, draws=row.get("draws", 1), n_correct=row["n_correct"])
     for probe in row.get("probes", ()):
