@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
@@ -161,11 +160,8 @@ def contradiction(row: Mapping[str, Any]) -> str | None:
     if "spec" in row:
         return _wrong_spec(row)
     sizes = {"n_examples": row.get("n_examples", 1)}
-    for name in _OF_EACH_EXAMPLE & row.keys():
-        if row[name] is not None and len(row[name]) != _BYTES * row["n_examples"]:
-            return f"{len(row[name])} bytes of {name} for {row['n_examples']} examples: must be {_BYTES} each"
-    if row.get("first", 0) + sizes["n_examples"] > row.get("of_examples", math.inf):
-        return f"examples {row['first']} to {row['first'] + row['n_examples']} of {row['of_examples']}"
+    if problem := _wrong_sizes(row):
+        return problem
     if "flags" in row:
         return flags_problem(row["flags"], **sizes, draws=row.get("draws", 1), n_correct=row["n_correct"])
     for probe in row.get("probes", ()):
@@ -176,6 +172,16 @@ def contradiction(row: Mapping[str, Any]) -> str | None:
         problem = flags_problem(flags, **sizes, draws=probe["draws"], n_correct=probe["n_correct"])
         if problem and not probe["failure"]:
             return f"probe {probe['name']}: {problem}"
+    return None
+
+
+def _wrong_sizes(row: Mapping[str, Any]) -> str | None:
+    """Describe what is not of as many examples as the row, or which of these are beyond the last; None where all is right."""
+    for name in _OF_EACH_EXAMPLE & row.keys():
+        if row[name] is not None and len(row[name]) != _BYTES * row["n_examples"]:
+            return f"{len(row[name])} bytes of {name} for {row['n_examples']} examples: must be {_BYTES} each"
+    if "first" in row and row["first"] + row["n_examples"] > row["of_examples"]:
+        return f"examples {row['first']} to {row['first'] + row['n_examples']} of {row['of_examples']}"
     return None
 
 
