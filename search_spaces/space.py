@@ -15,6 +15,7 @@ from search_spaces.schema.attack_groups import Asked
 from search_spaces.schema.component_axes import ComponentAxes
 from search_spaces.schema.grid import Grid, SpaceName, SpaceTitle
 from search_spaces.schema.parameter import Parameter, ParameterValue
+from search_spaces.schema.racing_section import RacingSection
 from search_spaces.schema.registered_sections import LISTS, SECTION_NAMES, grid_type, sections
 from search_spaces.schema.search_section import SEARCH_PARTS, Objective, SearchSection
 from workers.components.settings import Frozen
@@ -129,15 +130,28 @@ def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, ha
     errors = list(found.errors)
     if variants is not None:
         errors.append(error((VARIANTS,), variants, "not with method optuna; `when:` says where a range applies"))
-    if shared.get("racing") is not None:
-        errors.append(error(("racing",), shared["racing"], "not with method optuna, which stops models by search.rungs"))
     if header.get(SEARCH) is None:
         errors.append(InitErrorDetails(type="missing", loc=(SEARCH,), input=header))
         header = {key: value for key, value in header.items() if key != SEARCH}
     elif not found.errors:
-        errors += objective_errors(header[SEARCH], shared, found.parameters)
+        errors += [*objective_errors(header[SEARCH], shared, found.parameters), *_racing_errors(header[SEARCH], shared)]
     parts = {"grids": (), "parameters": found.parameters if not found.errors else (), "template": shared}
     return _handled({**header, **parts}, errors, handler)
+
+
+def _racing_errors(section: object, shared: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
+    """Yield the error of a search's race; none where one of the sections is invalid by itself."""
+    racing = shared.get("racing")
+    try:
+        search, race = SearchSection.model_validate(section), RacingSection.model_validate({} if racing is None else racing)
+    except ValidationError:
+        return
+    if racing is None:
+        return
+    try:
+        race.require_searched_by(search, seeds=shared.get("seed"))
+    except ValueError as complaint:
+        yield error(("racing",), racing, str(complaint))
 
 
 def _with_validation(shared: dict[str, Any]) -> dict[str, Any]:

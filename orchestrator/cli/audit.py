@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch import Download, ExecutorChoice, ExecutorOption, GpusPerAttack, Overrides, Workers
+from orchestrator.cli.launch import Download, ExecutorChoice, ExecutorOption, GpusPerAttack, SetOption, Workers
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
@@ -34,7 +34,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         str | None,
         typer.Option(help="No further round of attacks is begun after this time: 90s, 30m, 2h.  [default: no end]", show_default=False),
     ] = None,
-    overrides: Overrides = None,
+    overrides: SetOption = None,
     page: Annotated[
         Path | None, typer.Option("--output", "-o", help="The page to write.  [default: SWEEP.html here]", show_default=False)
     ] = None,

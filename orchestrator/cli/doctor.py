@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.app import command
 from orchestrator.cli.completion import complete_space
-from orchestrator.cli.launch import MaxJobs, Overrides
+from orchestrator.cli.launch import MaxJobs, SetOption
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, console, paths, show
 from orchestrator.planning import MAX_JOBS
 from workers.errors import UserError
@@ -25,7 +25,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
     data: DataFolder = None,
-    overrides: Overrides = None,
+    overrides: SetOption = None,
     address: Annotated[
         str | None,
         typer.Option(help="A Ray cluster that this machine is part of, `auto` or HOST:PORT: every node is asked.", show_default=False),

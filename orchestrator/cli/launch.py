@@ -20,7 +20,7 @@ SpaceArgument = Annotated[
     str,
     typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.", autocompletion=complete_space),
 ]
-Overrides = Annotated[
+SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
 ]
 Download = Annotated[
@@ -141,7 +141,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     artifacts: ArtifactsUrl = None,
     data: DataFolder = None,
     download: Download = False,
-    overrides: Overrides = None,
+    overrides: SetOption = None,
     executor: ExecutorOption = ExecutorChoice.auto,
     address: Annotated[
         str | None,

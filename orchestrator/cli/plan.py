@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch import MaxJobs, Overrides, SpaceArgument
+from orchestrator.cli.launch import MaxJobs, SetOption, SpaceArgument
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
@@ -23,7 +23,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
     data: DataFolder = None,
-    overrides: Overrides = None,
+    overrides: SetOption = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
     layers: Annotated[
         bool, typer.Option("--layers", help="List what becomes of each layer of the networks: its rank, or why it stays dense.")

@@ -17,7 +17,7 @@ from orchestrator.cli.launch import (
     MirrorTo,
     Notify,
     Only,
-    Overrides,
+    SetOption,
     SpaceArgument,
     WaitForNodes,
     Workers,
@@ -38,7 +38,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     artifacts: ArtifactsUrl = None,
     data: DataFolder = None,
     download: Download = False,  # noqa: ARG001 (handed on as it was given)
-    overrides: Overrides = None,
+    overrides: SetOption = None,
     workers: Workers = None,
     cpus_per_job: CpusPerJob = 1,
     gpus_per_train: GpusPerTrain = None,

@@ -17,10 +17,11 @@ from orchestrator.report.examples.example_pixels import Array, enlarged, image_p
 from orchestrator.report.examples.panels import Example, Guess
 from orchestrator.report.examples.sounds import as_wav, loudness_of
 from orchestrator.report.examples.stored import class_named, clean_examples, data_of
+from orchestrator.statistics.worst_case import Flags
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.dashboard_queries import crafted_examples, evaluation_keys
 from orchestrator.store.reading.keeping_attacks import keeping_attacks
-from orchestrator.store.reading.report_evidence import Flags, example_flags
+from orchestrator.store.reading.report_evidence import example_flags
 from orchestrator.tables.table import Value
 from orchestrator.terminal.escaping import markdown
 from workers.errors import ArtifactError, DataError, UserError
@@ -52,7 +53,7 @@ def page() -> None:
     st.subheader("The example")
     try:
         inputs, label = _clean(key, (_counted(flags), order), example)
-    except (DataError, ArtifactError) as error:
+    except (ArtifactError, UserError) as error:
         problem("The data set cannot be read here:", str(error))
     else:
         st.caption(f"Its class is {markdown(class_named(paths().artifacts, key, label))}.")

@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from orchestrator.launching.racing.raced_attacks import raced_attacks
-from orchestrator.launching.racing.races import Races
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
@@ -16,6 +14,8 @@ from orchestrator.planning.expand import expand_space
 from orchestrator.planning.input_digests import changed_code, changed_data, digests_of_files
 from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
+from orchestrator.planning.racing.raced_attacks import raced_attacks
+from orchestrator.planning.racing.races import Races
 from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.reading.result_rows import earlier_digests, earlier_plugins

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Protocol
 
 from orchestrator.driver.lease_wait import this_driver
 from orchestrator.driver.recorder import Recorder
-from orchestrator.launching.racing.race_source import RaceSource
-from orchestrator.launching.racing.raced_attacks import raced_attacks
-from orchestrator.launching.racing.races import Races
+from orchestrator.launching.race_source import RaceSource
 from orchestrator.paths import Paths
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import effort
 from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.planning.racing.raced_attacks import raced_attacks
+from orchestrator.planning.racing.races import Races
 from orchestrator.planning.training_chain import with_resume_points
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.scheduling.job_queue import JobQueue, JobSource

@@ -88,9 +88,10 @@ class TrialEvidence:
         """Yield the attacks on the model, each as the list of its repeats."""
         groups: dict[tuple[object, ...], list[Job]] = {}
         for job in self.jobs:
-            if isinstance(job.spec, AttackSpec) and job.parents["model"] == model:
+            if isinstance(job.spec, AttackSpec) and job.parents["model"] == model and job.spec.evaluation.shard is None:
                 spec = job.spec
-                groups.setdefault((spec.attack, spec.knowledge, tuple(sorted(job.parents.items()))), []).append(job)
+                made_on = tuple(job.parents.get(role) for role in ("source", "examples"))  # the others are its own repeat's
+                groups.setdefault((spec.attack, spec.knowledge, made_on), []).append(job)
         yield from groups.values()
 
     def _under(self, meant: Sequence[Asked], model: str, *, ensemble: bool) -> tuple[list[Job], Correct]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from optuna import Trial
 from optuna.study import Study
@@ -9,6 +10,7 @@ from optuna.study import Study
 from orchestrator.driver.recorder import Recorder
 from orchestrator.search.asha_trial_plan import AshaTrialPlan
 from orchestrator.search.optuna_storage import study_storage
+from orchestrator.search.raced_trial_plan import RacedTrialPlan, best_trial
 from orchestrator.search.rung_table import RungTable
 from orchestrator.search.search import Search
 from orchestrator.search.search_state import SearchState
@@ -42,6 +44,8 @@ def trial_plans(space: Space, store: Store, *, study: Study, artifacts: Artifact
     Raises:
         UserError: the study's trials were measured on other rungs.
     """
+    if space.template.get("racing") is not None:
+        return lambda _, grid: RacedTrialPlan(space, grid, store, best=partial(best_trial, study, space))
     if space.search is None or not space.search.rungs:
         return lambda _, grid: FullTrialPlan(space, grid, store)
     rungs = RungTable(study, space.search)

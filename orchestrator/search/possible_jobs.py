@@ -5,7 +5,8 @@ from itertools import islice
 from random import Random
 
 from orchestrator.planning import MAX_JOBS
-from orchestrator.planning.expand import check_count, deduplicate, expand_space, grid_jobs
+from orchestrator.planning.expand import check_count, deduplicate, expand_space
+from orchestrator.planning.racing.raced_attacks import jobs_to_the_end
 from search_spaces import Parameter, ParameterValue, Space
 from workers.errors import UserError
 from workers.spec.job import Job
@@ -36,7 +37,7 @@ def possible_jobs(space: Space, *, max_jobs: int = MAX_JOBS) -> list[Job]:
         try:
             grid = space.at(values)
             check_count([grid], max_jobs)
-            jobs += grid_jobs(grid)
+            jobs += jobs_to_the_end(grid)
         except ValueError as error:
             complaint = str(error)
             continue
@@ -52,7 +53,7 @@ def typical_jobs(space: Space) -> list[Job]:
     """Return the jobs of one configuration: at the first ends of the ranges or, if that is illegal, of the first legal one."""
     for values in islice(_choices(space), _TRIES):
         try:
-            return deduplicate(grid_jobs(space.at(values)))
+            return jobs_to_the_end(space.at(values))
         except ValueError:
             continue
     return []

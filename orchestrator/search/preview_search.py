@@ -1,6 +1,6 @@
 """`robustsweep plan` of a search: preview of trials that have not been suggested yet. Without Optuna, and without writing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from orchestrator.paths import Paths
@@ -12,6 +12,7 @@ from orchestrator.store import StoreMissing, open_store
 from orchestrator.store.reading.study_trials import StudyCounts, study_counts
 from orchestrator.terminal.escaping import json_text
 from search_spaces import Parameter, Space
+from search_spaces.schema.racing_section import RacingSection
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class SearchPlan:
             f"sweep {self.space.name}: {section.n_trials} trials by {section.sampler}, {self.trials.left} left",
             f"at most {section.n_parallel} at a time",
             *([f"rungs: {len(section.rungs)}; from each the best 1 in {section.reduction_factor} continue"] if section.rungs else []),
+            *_racing_in_words(self.space),
             f"trials in the study: {states}",
             *(f"{objective.goal} {objective.words}" for objective in section.objectives),
             *(f"subject to {constraint}" for constraint in section.constraints),
@@ -71,6 +73,14 @@ def _split_in_words(space: Space) -> str:
     if not held_out:
         return "chosen on test, which makes the best look better than they are; data.validation_examples holds examples out to choose by"
     return f"chosen on validation (data.validation_examples {held_out}); the best are measured on test at the end"
+
+
+def _racing_in_words(space: Space) -> Iterator[str]:
+    """Say that trials race, if they do."""
+    racing = space.template.get("racing")
+    if racing is not None:
+        shard = RacingSection.model_validate(racing).shard
+        yield f"racing: attacks in shards of {shard:,} examples; a trial ends once the best so far is surely better"
 
 
 def _range(parameter: Parameter) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from optuna import Trial
 
-from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.planning.racing.raced_attacks import jobs_to_the_end
 from orchestrator.search.objectives import Reading, TrialEvidence
 from orchestrator.search.rung_jobs import further_repeats
 from orchestrator.store import Store
@@ -70,13 +70,13 @@ class FullTrialPlan:
 
     def advance(self) -> Sequence[Job] | TrialOutcome | None:
         if not self._jobs:
-            self._jobs = deduplicate(grid_jobs(self._grid))
+            self._jobs = jobs_to_the_end(self._grid)
             return self._jobs
         return self.conclude()
 
     def conclude(self) -> Sequence[Job] | TrialOutcome | None:
         """Return the next jobs or the outcome, given that all jobs so far are done; None while results are missing."""
-        self._jobs = self._jobs or deduplicate(grid_jobs(self._grid))
+        self._jobs = self._jobs or jobs_to_the_end(self._grid)
         outcomes = job_outcomes(self._store, [job.key for job in self._jobs])
         if any(job.key not in outcomes for job in self._jobs if job.stage in _READ):
             return None  # a result that is not in the database yet

@@ -7,8 +7,8 @@ from optuna import Trial
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
-from orchestrator.planning.expand import deduplicate, grid_jobs
 from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.planning.racing.raced_attacks import jobs_to_the_end
 from orchestrator.search.optuna_storage import trial_id
 from orchestrator.search.rung_table import PROMOTES, inherited
 from orchestrator.search.samplers import ParameterValues, random_sampler, sampler_of, suggest, suggested
@@ -98,7 +98,7 @@ class TrialStarter:
         values = suggest(trial, state.space.parameters)
         try:
             grid = state.space.at(values)
-            jobs = deduplicate(grid_jobs(grid))
+            jobs = jobs_to_the_end(grid)
             check_sizes(jobs)
         except (ValueError, UserError) as error:
             tell(state.study, trial, Failed(str(error)), **{KIND: "illegal"})

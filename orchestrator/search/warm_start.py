@@ -8,7 +8,7 @@ from typing import Any
 
 from optuna.trial import TrialState, create_trial
 
-from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.planning.racing.raced_attacks import jobs_to_the_end
 from orchestrator.search.samplers import ParameterValues, distribution, suggested, values_of
 from orchestrator.search.search_state import SearchState
 from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
@@ -39,7 +39,7 @@ def _under_way(state: SearchState) -> set[str]:
     found = set()
     for trial in state.trials(TrialState.RUNNING, TrialState.WAITING):
         try:
-            found.add(identity_of(deduplicate(grid_jobs(state.space.at(values_of(trial.params, state.space.parameters))))))
+            found.add(identity_of(jobs_to_the_end(state.space.at(values_of(trial.params, state.space.parameters)))))
         except ValueError:  # killed before it had all of its values
             continue
     return found
@@ -48,7 +48,7 @@ def _under_way(state: SearchState) -> set[str]:
 def _add(state: SearchState, values: dict[str, ParameterValue], *, but: set[str]) -> None:
     try:
         grid = state.space.at(values)
-        jobs = deduplicate(grid_jobs(grid))
+        jobs = jobs_to_the_end(grid)
     except ValueError:
         return  # values of a model that the space does not have
     identity = identity_of(jobs)
@@ -155,7 +155,7 @@ def baseline_of(space: Space, values: ParameterValues, jobs: Sequence[Job]) -> B
         return None
     try:
         theta.require(1.0)
-        found = deduplicate(grid_jobs(space.at(at_one)))
+        found = jobs_to_the_end(space.at(at_one))
     except (ValueError, UserError):
         return None
     trained = {job.key for job in jobs}

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.planning.expand import deduplicate
 from orchestrator.planning.plan import make_plan
+from orchestrator.planning.racing.raced_attacks import jobs_to_the_end
 from orchestrator.search.samplers import ParameterValues, values_of
 from orchestrator.search.search_state import SearchState
 from orchestrator.search.trial_index import MODEL_KEY
@@ -60,7 +61,7 @@ class Winners:
         for values in self._values():
             try:
                 grid = self._state.space.at(values)
-                chosen, tested = (deduplicate(grid_jobs(grid.measured_on(split))) for split in ("validation", "test"))
+                chosen, tested = (jobs_to_the_end(grid.measured_on(split)) for split in ("validation", "test"))
             except (ValueError, UserError):  # the space has other ranges now
                 continue
             if {job.key for job in chosen} != {job.key for job in tested}:

@@ -10,11 +10,10 @@ replacement").
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, cluster_shares
+from orchestrator.statistics.student import Values
 
-Values = NDArray[np.float64]
 _MOST = 0.95
 """Share of its capital that a gambler stakes at most."""
 _HORIZONS = 25.0 * 4.0 ** np.arange(5)
@@ -51,7 +50,7 @@ def is_surely_above(values: Values, mean: float, *, error_rate: float, populatio
         population: the number of values, from which these were drawn in random order without replacement, whose mean is meant; None: their
             expectation.
     """
-    return _Gamblers(values, error_rate).rule_out(mean, population)
+    return _Gamblers(values, error_rate, population).rule_out(mean)
 
 
 def sequence_interval(values: Values, *, error_rate: float = 0.05) -> ConfidenceInterval:
@@ -67,29 +66,31 @@ def _lower_end(gamblers: "_Gamblers") -> float:
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if gamblers.rule_out(middle, None) else (low, middle)
+        low, high = (middle, high) if gamblers.rule_out(middle) else (low, middle)
     return low
 
 
 class _Gamblers:
     """Gamblers that bet on a higher mean than that of a hypothesis. Each stakes what is best where the hypothesis is to be ruled out after
-    about so many values (`_HORIZONS`), given the variance so far; what counts is the mean of their capitals."""
+    about so many values (`_HORIZONS`, of a population those that it has), given the variance so far; what counts is the mean of their
+    capitals."""
 
-    def __init__(self, values: Values, error_rate: float) -> None:
+    def __init__(self, values: Values, error_rate: float, population: int | None = None) -> None:
         number = np.arange(1, len(values) + 1)
         centre = (0.5 + np.cumsum(values)) / (number + 1)
         variance = np.concatenate([[0.25], (0.25 + np.cumsum((values - centre) ** 2)) / (number + 1)])[:-1]
-        self._bound = -math.log(error_rate)
-        self._stakes = np.sqrt(2 * (self._bound + math.log(len(_HORIZONS))) / (np.outer(_HORIZONS, variance)))
-        self._values, self._before, self._number = values, np.cumsum(values) - values, number
+        horizons = _HORIZONS[: np.searchsorted(_HORIZONS, population or math.inf) + 1]
+        self._bound = -math.log(error_rate) + math.log(len(horizons))
+        self._stakes = np.sqrt(2 * self._bound / np.outer(horizons, variance))
+        self._values, self._before, self._number, self._population = values, np.cumsum(values) - values, number, population
 
-    def rule_out(self, mean: float, population: int | None) -> bool:
+    def rule_out(self, mean: float) -> bool:
         """Tell whether their capital against means up to this one ever rules them out."""
         expected = np.full(len(self._values), mean)
-        if population is not None:
-            expected = (population * mean - self._before) / (population - self._number + 1)
+        if self._population is not None:
+            expected = (self._population * mean - self._before) / (self._population - self._number + 1)
             if (expected < 0).any():  # what is left cannot be so low
                 return True
         stakes = np.minimum(self._stakes, _MOST / np.maximum(expected, _TINY)) * (expected < 1)
         capital = np.cumsum(np.log1p(stakes * (self._values - expected)), axis=1)
-        return bool(np.logaddexp.reduce(capital, axis=0).max(initial=-math.inf) - math.log(len(_HORIZONS)) >= self._bound)
+        return bool(np.logaddexp.reduce(capital, axis=0).max(initial=-math.inf) >= self._bound)

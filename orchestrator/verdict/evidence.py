@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from orchestrator.statistics.worst_case import Flags
 
-Flags = NDArray[np.bool_]
 Repeats = Sequence[Flags]
 """Flags of each repeat, (draws, examples)."""
 EPSILON_TOLERANCE = 1e-9

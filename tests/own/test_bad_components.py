@@ -124,6 +124,19 @@ class Unpayable(rs.Defence):
     def penalty(self, body):
         return torch.tensor(float("inf"))
 
+@rs.defence
+class ImagesUnsaid(rs.Defence):
+    def transform(self, inputs):
+        batch, channels, height, width = inputs.shape
+        return inputs
+
+@rs.defence(modalities=("image",))
+class OtherShape(rs.Defence):
+    def transform(self, inputs):
+        return inputs
+    def backward_approximation(self, inputs):
+        return inputs[..., :-1]
+
 @rs.loss
 def pair(network, inputs, labels, adversary):
     return network(inputs)
@@ -187,11 +200,13 @@ attacks:
         ("attack", "global_draws", "equal generators give other points: draw everything from `generator`"),
         ("attack", "in_place", ""),
         ("attack", "images_alone", ""),
-        ("attack", "images_alone_unsaid", "given audio of shape (4, 1, 32); an attack says by its modalities what it takes"),
+        ("attack", "images_alone_unsaid", 'given audio of shape (4, 1, 32); one that takes images alone says modalities=("image",)'),
         ("attack", "raises", "KeyError: 'epsilon'"),
         ("defence", "unsaid", "two passes in eval mode differ, and it is not `randomised`"),
         ("defence", "said", ""),
         ("defence", "unpayable", "the penalty is inf: must be a finite scalar"),
+        ("defence", "images_unsaid", 'given audio of shape (4, 1, 32); one that takes images alone says modalities=("image",)'),
+        ("defence", "other_shape", "transform gives (4, 3, 32, 32), backward_approximation (4, 3, 32, 31): must be of one shape"),
         ("loss", "pair", "the loss is of shape (4, 7): must be a finite scalar"),
         ("loss", "cross_entropy", ""),
         ("metric", "infinite", "returned values that are not finite"),

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import PlainValidator
+from typing import TYPE_CHECKING
 
 from workers.registry import attack
 from workers.spec.fields import Count
-from workers.spec.step_settings import IsNumber, steps_or_paper
+from workers.spec.step_settings import HundredSteps
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from workers.attacks.engine.problem import Problem
 
-Steps = Annotated[Any, PlainValidator(steps_or_paper(100)), IsNumber("int")]
-"""A number of steps; `paper` is AutoAttack's."""
-
 
 @attack(norms=("l2", "linf"), random_start=True, selects=True)
-def apgd_ce(problem: Problem, *, steps: Steps = "paper") -> Tensor:
+def apgd_ce(problem: Problem, *, steps: HundredSteps = "paper") -> Tensor:
     """Auto-PGD on the cross-entropy."""
     from workers.attacks.engine.auto_pgd import auto_pgd
 
@@ -28,7 +23,7 @@ def apgd_ce(problem: Problem, *, steps: Steps = "paper") -> Tensor:
 
 
 @attack(norms=("l2", "linf"), random_start=True, selects=True, loss="dlr")
-def apgd_dlr(problem: Problem, *, steps: Steps = "paper") -> Tensor:
+def apgd_dlr(problem: Problem, *, steps: HundredSteps = "paper") -> Tensor:
     """Auto-PGD on the difference of logits ratio; below three classes on the margin."""
     from workers.attacks.engine.auto_pgd import auto_pgd
 
@@ -36,7 +31,7 @@ def apgd_dlr(problem: Problem, *, steps: Steps = "paper") -> Tensor:
 
 
 @attack(norms=("l2", "linf"), random_start=True, selects=True, loss="dlr", untargeted=True)
-def apgd_t(problem: Problem, *, steps: Steps = "paper", classes: Count = 9) -> Tensor:
+def apgd_t(problem: Problem, *, steps: HundredSteps = "paper", classes: Count = 9) -> Tensor:
     """Auto-PGD on the targeted difference of logits ratio, aimed at each of the likeliest other `classes`; below four on the margin."""
     from workers.attacks.engine.auto_pgd import auto_pgd
     from workers.attacks.engine.queries import over_likeliest

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import PlainValidator
+from typing import TYPE_CHECKING
 
 from workers.registry import attack
 from workers.spec.fields import Count
-from workers.spec.step_settings import IsNumber, steps_or_paper
+from workers.spec.step_settings import HundredSteps
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from workers.attacks.engine.problem import Problem
 
-Steps = Annotated[Any, PlainValidator(steps_or_paper(100)), IsNumber("int")]
-"""A number of steps; `paper` is AutoAttack's."""
-
 
 @attack(norms=("l2", "linf"), selects=True, loss="margin", minimises=True, untargeted=True, restarts=True)
-def fab(problem: Problem, *, steps: Steps = "paper", classes: Count = 9) -> Tensor:
+def fab(problem: Problem, *, steps: HundredSteps = "paper", classes: Count = 9) -> Tensor:
     """Steps towards the nearest of the boundaries to the likeliest other `classes`."""
     from workers.attacks.engine.boundary import fast_adaptive_boundary
 
@@ -28,7 +23,7 @@ def fab(problem: Problem, *, steps: Steps = "paper", classes: Count = 9) -> Tens
 
 
 @attack(norms=("l2", "linf"), selects=True, loss="margin", minimises=True, untargeted=True, restarts=True)
-def fab_t(problem: Problem, *, steps: Steps = "paper", classes: Count = 9) -> Tensor:
+def fab_t(problem: Problem, *, steps: HundredSteps = "paper", classes: Count = 9) -> Tensor:
     """Steps towards the boundary to each of the likeliest other `classes`, one class after the other."""
     from workers.attacks.engine.boundary import targeted_fast_adaptive_boundary
 

@@ -79,12 +79,20 @@ class Defence:
         return None
 
     def transformed(self, inputs: Tensor) -> Tensor:
-        """Return the transformed inputs, with the gradient of the approximation where the defence states one."""
+        """Return the transformed inputs, with the gradient of the approximation where the defence states one.
+
+        Raises:
+            ValueError: the approximation has another shape.
+        """
         if (approximation := self.backward_approximation(inputs)) is None:
             return self.transform(inputs)
         from workers.layers.straight_through import straight_through
 
-        return straight_through(approximation, self.transform(inputs.detach()))
+        transformed = self.transform(inputs.detach())
+        if transformed.shape != approximation.shape:
+            made, stated = tuple(transformed.shape), tuple(approximation.shape)
+            raise ValueError(f"transform gives {made}, backward_approximation {stated}: must be of one shape")
+        return straight_through(approximation, transformed)
 
     def install(self, body: nn.Module) -> None:
         """Modify the network's layers, once, when the network is complete."""

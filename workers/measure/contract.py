@@ -69,7 +69,7 @@ def check_attack(name: str, *, norm: str | None = None, **settings: Any) -> None
     with _named(component):
         for one in component.facts.norms if norm is None else (norm,):
             for modality in (found for found in _SHAPES if found in component.facts.modalities):
-                with _given(modality):
+                with _given(modality, component):
                     _check_attack(component, one, _info(modality, small=True), settings)
 
 
@@ -82,16 +82,18 @@ def check_defence(name: str, **settings: Any) -> None:
         for modality in component.facts.modalities:
             info = _info(modality, small=True)
             network = _around(DefenceSpec.model_validate({"name": name, "settings": settings}), info)
-            _check_network(network, _inputs(info), n_classes=info.n_classes)
+            with _given(modality, component):
+                _check_network(network, _inputs(info), n_classes=info.n_classes)
             if (penalty := network.penalty()) is not None:
                 _require_scalar("the penalty", penalty)
 
 
 def check_dataset(name: str, *, root: Path | None = None, **settings: Any) -> Dataset:
     """Check a data set and return it: one label for each example, of a class that it has, finite values within its bounds, and the same
-    examples whenever it is read."""
+    examples whenever it is read; `files` names files that can be read."""
     found = source(DataSpec.model_validate({"name": name, "settings": settings}))
     with _named(found.component), _no_draws():
+        found.digest(root)
         loaded, again = found.load(root), found.load(root)
         info = found.info_of(loaded)
         for part, other in ((loaded.train, again.train), (loaded.test, again.test)):
@@ -215,17 +217,16 @@ def _named(component: Component[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _given(modality: Modality) -> Iterator[None]:
-    """Inside, an error of an attack's own says which inputs it was given."""
+def _given(modality: Modality, component: Component[Any]) -> Iterator[None]:
+    """Inside, an error of an attack's or a defence's own says which inputs it was given."""
     try:
         yield
     except (JobError, UserError):
         raise
     except Exception as error:
         shape = (_BATCH, *_info(modality, small=True).shape)
-        raise ContractError(
-            f"{describe(error)}, given {modality} of shape {shape}; an attack says by its modalities what it takes"
-        ) from error
+        hint = '; one that takes images alone says modalities=("image",)' if len(component.facts.modalities) > 1 else ""
+        raise ContractError(f"{describe(error)}, given {modality} of shape {shape}{hint}") from error
 
 
 @contextmanager

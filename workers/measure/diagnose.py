@@ -20,7 +20,7 @@ from workers.spec.diagnosis import SETTLED, DiagnosisSettings, Probe, more_queri
 
 Seeds = Callable[[str], int]
 Surrogate = Callable[[], Network]
-Flags = NDArray[np.bool_]
+_Flags = NDArray[np.bool_]
 
 
 def diagnose(network: Network, data: DeviceSplit, settings: DiagnosisSettings, *, seeds: Seeds, surrogate: Surrogate) -> DiagnosisOutcome:
@@ -85,7 +85,7 @@ class _Probing:
     def outcomes(self) -> Iterator[ProbeOutcome]:
         """Yield the outcome of each probe, in order, more of Square as long as it gains."""
         settings, low, high = self.settings, *self.network.bounds
-        standing: Flags | None = None
+        standing: _Flags | None = None
         guided = 1.0
         for probe in probes(settings, half_range=(high - low) / 2, randomised=self.network.randomised, n_classes=self._n_classes()):
             queries = (
@@ -107,7 +107,7 @@ class _Probing:
                 if probe.name == "square" and before is not None and guided > SETTLED:
                     yield from self._until_settled(before, standing)
 
-    def _until_settled(self, before: Flags, standing: Flags) -> Iterator[ProbeOutcome]:
+    def _until_settled(self, before: _Flags, standing: _Flags) -> Iterator[ProbeOutcome]:
         """Yield runs of Square with twice as many queries as the run before, until a run gains no more than `SETTLED`."""
         for probe in more_queries(self.settings):
             if before.mean() - standing.mean() <= SETTLED:
@@ -117,7 +117,7 @@ class _Probing:
                 return
             before, standing = standing, self._flags(found)
 
-    def _outcome(self, probe: Probe, *, standing: Flags | None = None) -> ProbeOutcome:
+    def _outcome(self, probe: Probe, *, standing: _Flags | None = None) -> ProbeOutcome:
         """Return a probe's outcome; where some examples are not `standing` any more, (1, examples), it attacks the others alone."""
         self.network.seed(self.seeds(f"sketch {probe.name}"))
         named = ProbeOutcome(name=probe.name, attack=probe.attack, knowledge=probe.knowledge)
@@ -143,11 +143,11 @@ class _Probing:
 
         return with_full_weights
 
-    def _attacked(self, perturb: Perturb, data: DeviceSplit | None = None) -> Flags:
+    def _attacked(self, perturb: Perturb, data: DeviceSplit | None = None) -> _Flags:
         data = self.data if data is None else data
         return correct_flags(self.network, data, batch_size=self.settings.batch_size, draws=self.settings.draws, perturb=perturb)
 
-    def _attacked_again(self, perturb: Perturb, standing: Flags) -> Flags:
+    def _attacked_again(self, perturb: Perturb, standing: _Flags) -> _Flags:
         left = np.flatnonzero(standing[0])
         flags = np.zeros_like(standing)
         if len(left):
@@ -155,7 +155,7 @@ class _Probing:
             flags[:, left] = self._attacked(perturb, DeviceSplit(self.data.inputs[chosen], self.data.labels[chosen]))
         return flags
 
-    def _flags(self, found: ProbeOutcome) -> Flags:
+    def _flags(self, found: ProbeOutcome) -> _Flags:
         return FlagsOutcome(n_examples=len(self.data), draws=found.draws, flags=found.flags).correct()
 
     @torch.no_grad()

@@ -22,11 +22,11 @@ def _is_published(layers: int) -> int:
     return layers
 
 
-Layers = Annotated[int, AfterValidator(_is_published)]
+_Layers = Annotated[int, AfterValidator(_is_published)]
 
 
 @model(modality="image", initialised=True)
-def resnet(info: DatasetInfo, *, layers: Layers = 18, width: Count = 64) -> nn.Module:
+def resnet(info: DatasetInfo, *, layers: _Layers = 18, width: Count = 64) -> nn.Module:
     """torchvision's ResNet of so many `layers`, the first a 3x3 convolution without pooling; `width` is the channels of its first stage."""
     from workers.models.architectures.torchvision_small import SmallImageResNet
 

@@ -22,11 +22,11 @@ def _is_published(layers: int) -> int:
     return layers
 
 
-Layers = Annotated[int, AfterValidator(_is_published)]
+_Layers = Annotated[int, AfterValidator(_is_published)]
 
 
 @model(modality="image")
-def vgg(info: DatasetInfo, *, layers: Layers = 16, width: Count = 64) -> nn.Module:
+def vgg(info: DatasetInfo, *, layers: _Layers = 16, width: Count = 64) -> nn.Module:
     """VGG of so many `layers` as published, for images of 32 pixels or more; `width` is the channels of its first stage (64)."""
     from workers.models.architectures.small_vgg import Vgg
 

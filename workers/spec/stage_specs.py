@@ -115,6 +115,11 @@ class TrainSpec(Frozen):
         """True where the trained model's forward passes are random: under a live sketch, by its defence, or by itself."""
         return self.model.theta < 1 or self.defence.facts.randomised or self.model.facts.randomised
 
+    @property
+    def shares_draws(self) -> bool:
+        """True where the examples of a batch share what the trained model draws: a sketch of the batch, or what the net itself draws."""
+        return self.model.facts.randomised or (self.model.theta < 1 and self.model.draws == "batch")
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.data.name not in DATASETS or self.model.name not in MODELS or self.defence.name not in DEFENCES:

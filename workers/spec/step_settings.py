@@ -81,6 +81,8 @@ def written(value: object) -> str:
 
 PaperSteps = Annotated[Any, PlainValidator(steps_or_paper()), IsNumber("int")]
 """A number of steps >= 1, or `paper`."""
+HundredSteps = Annotated[Any, PlainValidator(steps_or_paper(100)), IsNumber("int")]
+"""A number of steps >= 1, or `paper`: the hundred of the attack's own."""
 Stepsize = Annotated[Any, PlainValidator(_stepsize), IsNumber("literal")]
 """A step size in input units, a number or a fraction such as 1/255; None is 1/255 under l-infinity and missing elsewhere."""
 OptionalStepsize = Annotated[Any, PlainValidator(_stepsize_or_none), IsNumber("literal")]

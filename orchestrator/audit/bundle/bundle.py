@@ -15,13 +15,13 @@ from orchestrator.audit.bundle.archive import Archive, NamedArrays, read_archive
 from orchestrator.audit.bundle.claim import clean_interval, robust_interval
 from orchestrator.audit.bundle.contents import CONTENTS, EXAMPLES, MODEL, BundledAttack, Contents
 from orchestrator.naming.names import job_description
+from orchestrator.report.examples.example_pixels import Array
 from workers.attacks.engine import check_examples
+from workers.data.loading.parts import Places
 from workers.errors import JobError, UserError
 from workers.spec.component import STORED
 
 _SAME = 1e-9
-Array = NDArray[np.float32]
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

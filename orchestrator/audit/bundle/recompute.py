@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from orchestrator.audit.bundle.bundle import Array, Bundle, Places
+from orchestrator.audit.bundle.bundle import Bundle
 from orchestrator.audit.bundle.contents import MODEL
+from orchestrator.report.examples.example_pixels import Array
 from workers.artifacts.per_example import as_bytes, unpacked_numbers
 from workers.data.loading.device_split import DeviceSplit
+from workers.data.loading.parts import Places
 from workers.errors import JobError, UserError, first_line
 from workers.measure.evaluate import evaluated
 from workers.models.network import Network, build

@@ -74,9 +74,10 @@ def _values(cells: Sequence[Cell], column: Column) -> list[Any]:
 
 
 def _value(cell: Cell, column: Column) -> Any:
-    """Return the cell for JSON: a number that is not finite as text, and invisible characters escaped."""
+    """Return the cell for JSON: a number with the digits that other tables show, as text where it is not finite, and invisible characters
+    escaped."""
     if cell is None or isinstance(cell, bool):
         return cell
     if isinstance(cell, int | float) and column.kind in ("text", "number"):
-        return cell if isfinite(cell) else str(cell)
+        return type(cell)(shown(cell)) if isfinite(cell) else str(cell)
     return visible(shown(cell, column.kind))

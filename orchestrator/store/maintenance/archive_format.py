@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeEngine
 
 from orchestrator.store import migrations
 from orchestrator.store.migrations.key_version_1 import RETIRED
-from orchestrator.store.schema.base import UtcDateTime
+from orchestrator.store.schema.base import Row, UtcDateTime
 from workers.components.settings import Frozen
 from workers.errors import UserError
 from workers.files.regular_files import open_regular, read_regular
@@ -31,8 +31,6 @@ ARTIFACTS = "artifacts"
 """Folder of the jobs' files, in the layout of a home's."""
 CHUNK = 2000
 """Number of rows that are held in memory at a time."""
-
-Row = dict[str, Any]
 
 
 class TableFile(Frozen):

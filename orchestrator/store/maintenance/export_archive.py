@@ -27,15 +27,13 @@ from orchestrator.store.maintenance.archive_format import (
 )
 from orchestrator.store.maintenance.held_rows import keys_of, owner, referring
 from orchestrator.store.migrations import REVISIONS
-from orchestrator.store.schema.base import Base, utc_now
+from orchestrator.store.schema.base import AnySelect, Base, utc_now
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord, TestLookRecord
 from orchestrator.temp_folder import temp_folder
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.copying import Copied, copy_jobs
 from workers.errors import UserError
 from workers.files.abandoned_folders import TO_KEEP
-
-AnySelect = Select[*tuple[Any, ...]]
 
 
 def export_store(

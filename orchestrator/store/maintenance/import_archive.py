@@ -15,10 +15,10 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import refuse_driven
-from orchestrator.store.maintenance.archive_format import Row, read_manifest, read_rows
+from orchestrator.store.maintenance.archive_format import read_manifest, read_rows
 from orchestrator.store.maintenance.row_checks import check_rows
 from orchestrator.store.migrations.key_version_1 import LAST_REVISION, attack_result, diagnosis, trained_model
-from orchestrator.store.schema.base import Base, table_of
+from orchestrator.store.schema.base import Base, Row, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.record import insert_ignoring, insert_or_ignore

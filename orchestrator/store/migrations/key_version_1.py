@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Row = dict[str, Any]
-
 _ATTACKS: dict[str, tuple[tuple[str, ...], str]] = {
     "apgd_ce": (("steps",), "takes_gradients random_start selects"),
     "apgd_dlr": (("steps",), "takes_gradients random_start selects"),
@@ -47,7 +45,7 @@ _OPTIONS = {
 }
 
 
-def trained_model(row: Mapping[Any, Any], spec_text: str) -> Row:
+def trained_model(row: Mapping[Any, Any], spec_text: str) -> dict[str, Any]:
     """A row of trained models in today's columns, given the JSON of its job's spec."""
     spec = json.loads(spec_text)
     model, data, training = spec["model"], spec["data"], spec["training"]
@@ -64,30 +62,30 @@ def trained_model(row: Mapping[Any, Any], spec_text: str) -> Row:
     }
 
 
-def _by_pattern(model: str, fractions: list[float] | None) -> Row | None:
+def _by_pattern(model: str, fractions: list[float] | None) -> dict[str, Any] | None:
     place = _PLACES.get(model)
     return {place(stage): share for stage, share in enumerate(fractions)} if fractions and place else None
 
 
-def attack_result(row: Mapping[Any, Any]) -> Row:
+def attack_result(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A row of attack results in today's columns."""
     others = {name: value for name, value in row.items() if name not in (*_OWN, "snr_db", "random_start")}
     metrics = {} if row.get("snr_db") is None else {"snr_db": row["snr_db"]}
     return {**others, **_attack(row["attack"], row), "metrics": metrics}
 
 
-def diagnosis(row: Mapping[Any, Any]) -> Row:
+def diagnosis(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A row of diagnoses with the attacks of its probes in today's form."""
     return {**row, "probes": list(map(_probe, row["probes"]))}
 
 
-def _probe(row: Mapping[str, Any]) -> Row:
+def _probe(row: Mapping[str, Any]) -> dict[str, Any]:
     attack = row["attack"]
     others = {name: value for name, value in attack.items() if name not in (*_OWN, "random_start", "name")}
     return {**row, "attack": {"attack": attack["name"], **others, **_attack(attack["name"], attack)}}
 
 
-def _attack(name: str, row: Mapping[Any, Any]) -> Row:
+def _attack(name: str, row: Mapping[Any, Any]) -> dict[str, Any]:
     """The own settings of an attack, and its facts; those of an unknown one are unknown."""
     own, facts = _ATTACKS.get(name, (tuple(_OWN), None))
     known = {fact: None if facts is None else fact in facts.split() for fact in _FACTS}

@@ -17,6 +17,7 @@ from orchestrator.store.reading.measured import EVALUATION, KNOWLEDGES, SPENT, W
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from orchestrator.store.reading.worst_cases import ensembles, worst_by_seed
 from workers.artifacts.outcomes import unpack_each
+from workers.registry import MODELS
 
 _UNKNOWN = (None, None, None)
 _UNCERTAIN = Spread()
@@ -117,7 +118,7 @@ def _found(
         known = {group: by_seed for group, by_seed in of_groups.items() if by_seed is not None}
         intervals = intervals_over_seeds((by_seed, group[2].shared_draws) for group, by_seed in known.items())
         intervals = [
-            interval if group[2].asked_examples is None else _anytime(by_seed, group[2], randomised=models[group[1]]["randomised"])
+            interval if group[2].asked_examples is None else _anytime(by_seed, group[2], models[group[1]])
             for interval, (group, by_seed) in zip(intervals, known.items(), strict=True)
         ]
         errors = standard_errors_of_each(
@@ -128,11 +129,18 @@ def _found(
     return found
 
 
-def _anytime(by_seed: Sequence[Correct], setting: Setting, *, randomised: bool) -> ConfidenceInterval:
+def _anytime(by_seed: Sequence[Correct], setting: Setting, model: Mapping[str, Any]) -> ConfidenceInterval:
     """Return the interval of an attack that left a race when its outcomes said so: one that holds whenever that is."""
-    batch = setting.evaluation_batch_size if randomised else None
+    batch = setting.evaluation_batch_size if _shares_draws(model) else None
     values = np.mean([units(correct, batch=batch) for correct in by_seed], axis=0)
     return sequence_interval(values)
+
+
+def _shares_draws(model: Mapping[str, Any]) -> bool:
+    """Tell whether examples of a batch share what the model draws (`TrainSpec.shares_draws`), or may: the net is not installed here."""
+    net = MODELS.find(model["model"])
+    sketched = model["theta"] < 1 and model["model_options"].get("draws") != "example"
+    return bool(model["randomised"]) and (net is None or net.facts.randomised or sketched)
 
 
 def _portions(groups: Mapping[MeasurementGroup, Sequence[Measurement]]) -> Iterator[list[MeasurementGroup]]:

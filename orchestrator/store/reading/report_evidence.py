@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, func, literal, or_, select
+from sqlalchemy import Connection, func, literal, or_, select
 
 from orchestrator.naming.own_settings import sortable
 from orchestrator.naming.varying_axes import Axes
+from orchestrator.statistics.worst_case import Flags
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.varying_settings import model_settings
+from orchestrator.store.schema.base import AnySelect
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
@@ -129,8 +131,6 @@ OUTCOMES = (
     CorruptionResultRecord,
     ShardResultRecord,
 )
-AnySelect = Select[*tuple[Any, ...]]
-Flags = NDArray[np.bool_]
 
 
 def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, union, union_all
+from sqlalchemy import ColumnElement, Connection, String, cast, select, union, union_all
 
 from orchestrator.store.connection.session import Store, chunks, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import result_table
@@ -26,7 +26,6 @@ _MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__
 _PROBE_FIELDS = _ATTACK_FIELDS - {"attack_settings", *EVALUATION}
 _OF_ATTACKS = "attacks."
 _WHOLE = Condition("until", "=", (None,))
-AnySelect = Select[*tuple[Any, ...]]
 
 
 def finished_keys(store: Store) -> frozenset[str]:

@@ -6,19 +6,19 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, get_args
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, func, select
 
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import database_now, is_alive, living_sweeps
 from orchestrator.store.reading.study_trials import StudyCounts, is_grid, study_counts
 from orchestrator.store.reading.values import Failure, StageCounts, SweepStatus
 from orchestrator.store.reading.varying_settings import job_labels
+from orchestrator.store.schema.base import AnySelect
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from workers.spec.fields import Stage
 
 _SET = "# --set "
 _STAGES: tuple[Stage, ...] = get_args(Stage)
-AnySelect = Select[*tuple[Any, ...]]
 Counts = dict[int, dict[Stage, Counter[str]]]
 
 

@@ -3,8 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, Boolean, DateTime, Dialect, Double, ForeignKey, MetaData, String, Table, TypeDecorator
+from sqlalchemy import JSON, Boolean, DateTime, Dialect, Double, ForeignKey, MetaData, Select, String, Table, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+AnySelect = Select[*tuple[Any, ...]]
+Row = dict[str, Any]
+"""Values of a row to be written, by column."""
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, and_, case, cast, func, inspect, or_, select, text
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, and_, case, cast, func, inspect, or_, select, text
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from orchestrator.naming.own_settings import FIELDS
 from orchestrator.naming.setting_kinds import SettingKind, kinds, kinds_of_components, training_kinds
+from orchestrator.store.schema.base import AnySelect
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
@@ -79,7 +80,6 @@ _ATTACK = (
 _ATTACK_MORE = ("takes_gradients", "selects", "one_step")
 _EXAMPLES = ("example_order", "split")
 _RENAMED = {"evaluation_batch_size": "batch_size"}
-AnySelect = Select[*tuple[Any, ...]]
 
 
 def _columns(record: type[object], names: tuple[str, ...]) -> list[ColumnElement[Any]]:

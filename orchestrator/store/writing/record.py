@@ -13,7 +13,7 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, case, func, 
 
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import Lease, fence
-from orchestrator.store.schema.base import Base, table_of, utc_now
+from orchestrator.store.schema.base import Base, Row, table_of, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import (
     AttemptRecord,
@@ -25,7 +25,7 @@ from orchestrator.store.schema.sweep_tables import (
     SweepRecord,
     TestLookRecord,
 )
-from orchestrator.store.writing.rows import Row, environment_row, job_row, outcome_row, parent_rows
+from orchestrator.store.writing.rows import environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases, unjudged_models
 from workers.artifacts.outcomes import Result
 from workers.spec.fields import spelled

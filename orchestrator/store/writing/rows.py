@@ -4,9 +4,8 @@ import hashlib
 import json
 from datetime import datetime
 from statistics import fmean
-from typing import Any
 
-from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.base import Base, Row
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
@@ -38,7 +37,6 @@ from workers.spec.keys import KEY_VERSION
 from workers.spec.model import ModelSpec
 from workers.spec.stage_specs import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, SurfaceSpec, TrainSpec
 
-Row = dict[str, Any]
 _MODEL_COLUMNS = frozenset(column.name for column in TrainedModelRecord.__table__.columns)
 
 

@@ -16,10 +16,9 @@ from orchestrator.store.reading.measured import WORST_CASE
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_columns
 from orchestrator.store.reading.probes import probes_on
 from orchestrator.store.reading.values import ResultRow
-from orchestrator.store.schema.base import utc_now
+from orchestrator.store.schema.base import Row, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
-from orchestrator.store.writing.rows import Row
 from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from workers.artifacts.outcomes import unpack_flags
 from workers.spec.attack import AFTER

@@ -1,6 +1,7 @@
 """A folder of images through the commands: facts stored with the model, keys that follow the files, one line for what is wrong."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 
 from tests.commands import robustsweep, write_space
 from tests.workers.data.picture_folder import make_folder
+from workers.data.loading import source
+from workers.errors import UserError
+from workers.plugins import load_plugins
+from workers.spec.component import DataSpec
 
 SPACE = """
 data: {name: "folder:birds", image_size: 16, channels: 1}
@@ -107,3 +112,26 @@ def test_files_that_a_plugins_data_set_names_are_part_of_the_keys_too(tmp_path: 
         keys.append({job["key"] for job in json.loads(said(tmp_path, "plan", "own.yaml", "--data", "data", "-f", "json"))["jobs"]})
     assert keys[0] == keys[1]
     assert not keys[0] & keys[2]
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ("sorted(root.glob('*/*.npz'))", None),
+        ("[1 / 0]", "arrays (mine.py, line 6): files(root, **settings): ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_plugins_files_are_relative_to_the_data_root_and_a_failure_is_one_line(tmp_path: Path, files: str, said: str | None) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN.replace('("arrays.npz",)', files))
+    load_plugins(["mine.py"], folder=tmp_path)
+    digests = []
+    for name in ("here", "there"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "arrays.npz").write_bytes(b"same")
+        if said:
+            with pytest.raises(UserError, match=re.escape(said)):
+                source(DataSpec(name="arrays")).digest(tmp_path / name)
+        else:
+            digests.append(source(DataSpec(name="arrays")).digest(tmp_path / name))
+    assert len(set(digests)) == len(digests[:1])

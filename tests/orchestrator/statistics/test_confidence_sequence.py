@@ -28,6 +28,16 @@ def test_a_mean_that_is_not_above_is_rarely_said_to_be_whenever_one_looks(popula
     assert wrong <= 0.1 * 300
 
 
+def test_of_two_that_are_equal_on_all_examples_neither_is_often_said_to_be_better_whenever_one_looks():
+    """Paired outcomes of attacks, most of them ties, of a population in which as many speak for the one as for the other."""
+    differences = np.repeat([0.0, 0.5, 1.0], [20, 460, 20])
+    wrong = 0
+    for seed in range(300):
+        values = np.random.default_rng(seed).permutation(differences)
+        wrong += is_surely_above(values[:450], 0.5, error_rate=0.1, population=500)
+    assert 0 < wrong <= 0.1 * 300
+
+
 def test_all_values_of_a_finite_population_decide_every_difference():
     values = np.random.default_rng(0).permutation([1.0] * 51 + [0.0] * 49)
     assert is_surely_above(values, 0.5, error_rate=1e-6, population=100)

@@ -171,6 +171,14 @@ def test_square_under_linf_starts_with_stripes_and_moves_one_window_of_each_exam
     assert len(places) > 1
 
 
+def test_squares_windows_reach_every_point_the_last_row_and_column_too():
+    """Algorithm 2 of the paper draws a window's corner from 0 to w - h, both included."""
+    seen = []
+    attacked("square", net=lambda points: seen.append(points.clone()) or NET(points), inputs=torch.full_like(INPUTS, 0.5), steps=50)
+    first, *others = seen
+    assert bool((torch.stack(others) != first).flatten(0, 2).any(dim=0).all())
+
+
 @pytest.mark.parametrize("axes", [1, 2])
 @pytest.mark.parametrize("side", [3, 4, 7])
 def test_a_bump_has_length_one_and_two_halves_of_opposite_signs(side, axes):

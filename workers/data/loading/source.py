@@ -1,6 +1,7 @@
 """Interface of every data set, and the fixed order in which its subsets are taken."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from workers.components.facts import DatasetFacts, DatasetInfo
 from workers.components.settings import Settings
 from workers.data.loading.file_digests import files_digest
 from workers.data.loading.given_examples import Arrays, MapStyle, as_arrays, checked, derived_info
-from workers.errors import DataError
+from workers.errors import DataError, UserError, describe
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder
 
@@ -133,8 +134,8 @@ class DataSource:
         Raises:
             DataError: some are missing.
         """
-        if self.component.facts.check is not None:
-            self.component.facts.check(root, **dict(self.settings))
+        if self._told("check", root) is None and self.component.facts.files is not None and root is None:
+            raise DataError(f"dataset {self.component.name}: reads files, and no data root is given: --data DIR names one")
 
     def verify(self, root: Path | None) -> None:
         """Read all files that have not been read yet, and check that they can be used.
@@ -143,8 +144,7 @@ class DataSource:
             DataError: some are missing, or one cannot be used.
         """
         self.check(root)
-        if self.component.facts.verify is not None:
-            self.component.facts.verify(root, **dict(self.settings))
+        self._told("verify", root)
 
     def digest(self, root: Path | None) -> str | None:
         """The digest of its files, where they are part of a job's key; None where they are not.
@@ -155,7 +155,7 @@ class DataSource:
         if self.component.facts.files is None or root is None:
             return None
         self.check(root)
-        return files_digest(root, self.component.facts.files(root, **dict(self.settings)), name=self.component.name)
+        return files_digest(root, _relative(self._told("files", root), root), name=self.component.name)
 
     @property
     def download(self) -> Callable[[Path], None] | None:
@@ -191,8 +191,30 @@ class DataSource:
         facts = self.component.facts
         if facts.count is None or root is None:
             return facts.n_train, facts.n_test
-        counted: tuple[int, int] = facts.count(root, **dict(self.settings))
+        counted: tuple[int, int] = self._told("count", root)
         return counted
+
+    def _told(self, fact: str, root: Path | None) -> Any:
+        """Return what the function (root, **settings) that is this fact of its component tells; None without one.
+
+        Raises:
+            UserError: the function, of a plugin, fails.
+        """
+        if (function := getattr(self.component.facts, fact)) is None:
+            return None
+        try:
+            return function(root, **dict(self.settings))
+        except Exception as error:
+            if isinstance(error, UserError) or self.component.digest is None:
+                raise
+            raise UserError(
+                f"dataset {self.component.name} ({self.component.place}): {fact}(root, **settings): {describe(error)}"
+            ) from error
+
+
+def _relative(files: Iterable[str | Path], root: Path) -> Iterator[str]:
+    """Yield the files' paths relative to a data root, on which no key may depend."""
+    return (os.path.relpath(file, root) if Path(file).is_absolute() else str(file) for file in files)
 
 
 def source(spec: DataSpec) -> DataSource:

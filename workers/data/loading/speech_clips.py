@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.data.loading.parts import Part
 from workers.data.loading.source import balanced_subset
 from workers.data.loading.wav import FULL_SCALE, Samples, read_clip, read_samples
 
@@ -24,7 +24,6 @@ LENGTH = 16_000
 _UNKNOWN, _SILENCE = CLASSES.index("unknown"), CLASSES.index("silence")
 _TRAIN_NOISE = 0.8
 _LOUDNESS = (5e-4, 0.25)
-Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.launching.racing.races import Outcomes, Races
 from orchestrator.planning.plan import make_plan
+from orchestrator.planning.racing.races import Outcomes, Races
 from orchestrator.statistics.intervals import Correct
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import FlagsOutcome

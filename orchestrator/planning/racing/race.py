@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from orchestrator.statistics.confidence_sequence import Values, is_surely_above, sequence_interval, units
+from orchestrator.statistics.confidence_sequence import is_surely_above, sequence_interval, units
 from orchestrator.statistics.intervals import Correct
+from orchestrator.statistics.student import Values
 
 Reason = Literal["known", "model beaten", "weaker attack", "decided"]
 EntrantShard = tuple[int, int]
@@ -167,10 +168,9 @@ class _Comparisons:
         self._error_rate = rules.error_rate / max(1, _wrong_ways(entrants))
         self._found: dict[tuple[int, int], tuple[int, bool]] = {}
 
-    def values(self, place: int, batch: int | None, *, shards: int | None = None) -> Values:
-        """Return what counts as drawn one after the other (see `units`) of an entrant, over its first `shards`."""
-        outcomes = self._entrants[place].outcomes[:shards]
-        return np.concatenate([units(correct, batch=batch) for correct in outcomes])
+    def values(self, place: int, batch: int | None) -> Values:
+        """Return what counts as drawn one after the other (see `units`) of an entrant."""
+        return drawn(self._entrants[place].outcomes, batch)
 
     def mean(self, place: int) -> float:
         """Return the accuracy so far; 1 before anything is known."""
@@ -182,12 +182,24 @@ class _Comparisons:
         before, surely = self._found.get((place, other), (0, False))
         if surely or shards == before:
             return surely
-        batch = self._entrants[place].batch or self._entrants[other].batch
-        mine, theirs = (self.values(side, batch, shards=shards) for side in (place, other))
-        population = -(-self._rules.examples // (batch or 1))
-        surely = is_surely_above((1 + mine - theirs) / 2, 0.5, error_rate=self._error_rate, population=population)
+        mine, theirs = (self._entrants[side] for side in (place, other))
+        surely = leaves_surely_more(mine, theirs, examples=self._rules.examples, error_rate=self._error_rate)
         self._found[place, other] = shards, surely
         return surely
+
+
+def drawn(outcomes: Sequence[Correct], batch: int | None) -> Values:
+    """Return what counts as drawn one after the other (see `units`) in shards."""
+    return np.concatenate([units(correct, batch=batch) for correct in outcomes])
+
+
+def leaves_surely_more(entrant: Entrant, other: Entrant, *, examples: int, error_rate: float) -> bool:
+    """Tell by the shards that both have whether all `examples` would surely show a larger accuracy of the one entrant than of the other."""
+    batch = entrant.batch or other.batch
+    pairs = list(zip(entrant.outcomes, other.outcomes, strict=False))
+    mine, theirs = (drawn([pair[side] for pair in pairs], batch) for side in (0, 1))
+    population = -(-examples // (batch or 1))
+    return is_surely_above((1 + mine - theirs) / 2, 0.5, error_rate=error_rate, population=population)
 
 
 def _wrong_ways(entrants: Sequence[Entrant]) -> int:

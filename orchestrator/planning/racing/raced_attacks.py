@@ -5,9 +5,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from orchestrator.launching.racing.race import Rules
-from orchestrator.planning.expand import Sources, attack_jobs, attack_on_model, evaluation_of, models_of, on_splits, sources_of
+from orchestrator.planning.expand import (
+    Sources,
+    attack_jobs,
+    attack_on_model,
+    deduplicate,
+    evaluation_of,
+    grid_jobs,
+    models_of,
+    on_splits,
+    sources_of,
+)
 from orchestrator.planning.job_cost import effort
+from orchestrator.planning.racing.race import Rules
 from search_spaces import Asked, Grid, Space
 from workers.spec.job import Job, shard_role
 from workers.spec.stage_specs import AttackSpec, EvaluationSpec, Shard, TrainSpec
@@ -30,10 +40,15 @@ class RacedAttack:
     @property
     def race(self) -> RaceName:
         """The race that it is in."""
-        spec = self._trained
-        data = (spec.data.name, spec.data.settings, spec.data.validation_examples if self.evaluation.split == "validation" else None)
         attack, knowledge, source, _ = self.asked
-        return (self.rules, data, self.evaluation, knowledge, source, attack.norm, attack.epsilon)
+        return (*self.sample, knowledge, source, attack.norm, attack.epsilon)
+
+    @property
+    def sample(self) -> tuple[Any, ...]:
+        """The rules of its race, and what its examples follow from."""
+        data = self._trained.data
+        held_out = data.validation_examples if self.evaluation.split == "validation" else None
+        return self.rules, data.name, data.settings, held_out, self.evaluation
 
     @property
     def _trained(self) -> TrainSpec:
@@ -43,7 +58,7 @@ class RacedAttack:
     @property
     def batch(self) -> int | None:
         """Number of examples that share a draw; None where none do."""
-        return self.evaluation.batch_size if self._trained.randomised else None
+        return self.evaluation.batch_size if self._trained.shares_draws else None
 
     @cached_property
     def cost(self) -> float:
@@ -63,6 +78,12 @@ class RacedAttack:
         made = attack_on_model(self.asked, source.spec).attack
         return [job for job in jobs if isinstance(job.spec, AttackSpec) and job.spec.attack == made and not job.spec.after]
 
+    def to_the_end(self) -> Iterator[Job]:
+        """Yield the jobs of all shards, and of what joins them, parents first."""
+        for number in range(self.rules.shards):
+            yield from self.shard(number)
+        yield from self.joined()
+
     def joined(self) -> list[Job]:
         """Return the jobs that join all shards, one for each repeat: the whole result."""
         of_shards = [self.outcomes(self.shard(number)) for number in range(self.rules.shards)]
@@ -80,13 +101,20 @@ def raced_attacks(space: Space) -> list[RacedAttack]:
     """Return the attacks of a space that race, in the order of its jobs, equal ones once."""
     found: dict[str, RacedAttack] = {}
     for grid in space.grids:
-        for attack in _of_grid(grid):
+        for attack in attacks_of_grid(grid):
             for job in attack.outcomes(attack.shard(0))[:1]:
                 found.setdefault(job.key, attack)
     return list(found.values())
 
 
-def _of_grid(grid: Grid) -> Iterator[RacedAttack]:
+def jobs_to_the_end(grid: Grid) -> list[Job]:
+    """Return all jobs of a grid, parents first, those of its races as if no one left them."""
+    of_races = (job for attack in attacks_of_grid(grid) for job in attack.to_the_end())
+    return deduplicate([*grid_jobs(grid), *of_races])
+
+
+def attacks_of_grid(grid: Grid) -> Iterator[RacedAttack]:
+    """Yield the attacks of a grid that race."""
     if grid.racing is None or grid.evaluation.examples is None:
         return
     racing = grid.racing

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from orchestrator.launching.racing.race import Entrant, Race, Rules
+from orchestrator.planning.racing.race import Entrant, Race, Rules
 
 RULES = Rules(examples=600, shard=100, among=frozenset({"models", "attacks"}), precision=None, error_rate=0.05)
 

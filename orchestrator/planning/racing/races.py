@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from orchestrator.launching.racing.race import Entrant, EntrantShard, Race
-from orchestrator.launching.racing.raced_attacks import RacedAttack, RaceName
+from orchestrator.planning.racing.race import Entrant, EntrantShard, Race
+from orchestrator.planning.racing.raced_attacks import RacedAttack, RaceName
 from orchestrator.statistics.intervals import Correct
 from workers.spec.job import Job
 

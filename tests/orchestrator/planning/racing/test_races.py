@@ -5,15 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from orchestrator.launching.racing.raced_attacks import raced_attacks
-from orchestrator.launching.racing.races import Races
 from orchestrator.planning.expand import count, expand_space
+from orchestrator.planning.racing.raced_attacks import raced_attacks
+from orchestrator.planning.racing.races import Races
 from search_spaces import SpaceError, parse_space
 from workers.spec.job import shard_roles
 
 SPACE = """
 data: {{name: digits}}
-model: {{theta: [1.0, 0.9]}}
+model: {{theta: [1.0, 0.9]{model}}}
 training: {{epochs: 1}}
 evaluation: {{examples: {examples}, batch_size: 10, draws: 1{evaluation}}}
 attacks:
@@ -23,8 +23,9 @@ attacks:
 """
 
 
-def space(racing="racing: {shard: 20}", *, examples=200, evaluation="", attack=""):
-    return parse_space(SPACE.format(racing=racing, examples=examples, evaluation=evaluation, attack=attack), label="x", stem="x")
+def space(racing="racing: {shard: 20}", *, examples=200, evaluation="", attack="", model=""):
+    text = SPACE.format(racing=racing, examples=examples, evaluation=evaluation, attack=attack, model=model)
+    return parse_space(text, label="x", stem="x")
 
 
 def outcomes_of(races, *, share):
@@ -53,6 +54,13 @@ def test_a_race_is_of_one_ball_and_one_knowledge():
     found = [({each.asked.knowledge for each in race.attacks}, {each.asked.attack.epsilon for each in race.attacks}) for race in races.each]
     assert [(len(known), len(epsilons)) for known, epsilons in found] == [(1, 1)] * 3
     assert [len(race.attacks) for race in races.each] == [4, 4, 2]
+
+
+@pytest.mark.parametrize(("draws", "batch"), [("batch", 10), ("example", None)])
+def test_examples_of_a_batch_count_as_one_only_where_they_share_a_draw(draws, batch):
+    attacks = raced_attacks(space(model=f", draws: {draws}"))
+    assert {attack.batch for attack in attacks if attack.model.spec.model.theta < 1} == {batch}
+    assert {attack.batch for attack in attacks if attack.model.spec.model.theta == 1} == {None}
 
 
 def test_models_and_clean_evaluations_are_ordinary_jobs_in_the_order_of_the_race():
