@@ -92,7 +92,8 @@ def on_paper(picture: Picture, style: PaperStyle) -> tuple[Drawing, int]:
     }
     if titles:
         title = {"text": "<br>".join(mathematical(plain(line)) for line in titles), "font": {"size": 1.1 * letters}}
-        layout["title"] = {**title, "x": 0.01, "xanchor": "left", "y": 1 - 0.4 * letters / height, "yanchor": "top"}
+        last = 0.4 + over / letters - _TITLE  # plotly.js puts the last line there, and the others above it
+        layout["title"] = {**title, "x": 0.01, "xanchor": "left", "y": 1 - last * letters / height, "yanchor": "top"}
     return {"data": data, "layout": layout}, height
 
 

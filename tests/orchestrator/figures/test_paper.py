@@ -43,6 +43,7 @@ def test_a_title_that_is_wider_than_the_column_goes_over_two_lines(make_row: Mak
     assert " ".join(lines) == mathematical(title)
     assert len(lines) == 2
     assert height == short + round(1.5 * 8 * 96 / 72)
+    assert (1 - drawing["layout"]["title"]["y"]) * height == pytest.approx((0.4 + 1.5) * 8 * 96 / 72)  # of the last line
 
 
 def test_in_grey_lines_differ_in_dash_and_mark(make_row: MakeRow) -> None:
