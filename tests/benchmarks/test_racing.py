@@ -1,7 +1,8 @@
 """How much of the attacks' time a race takes for the same decisions, replayed on stored results of a small table 1.
 
 `raced/outcomes.npz` has the flags of a full evaluation, made by `robustsweep launch tests/benchmarks/raced/table1.yaml --executor inline`
-and packed by `python -m tests.benchmarks.test_racing HOME`: three thetas under FGSM and BIM at two epsilons on 1,000 images of CIFAR-10.
+and packed by `python -m tests.benchmarks.test_racing HOME`: three thetas, with a draw per example, under FGSM and BIM at two epsilons on
+1,000 images of CIFAR-10.
 """
 
 import sqlite3
@@ -20,7 +21,7 @@ from workers.artifacts.outcomes import unpack_flags
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 OUTCOMES = Path(__file__).parent / "raced" / "outcomes.npz"
-BATCH, SHARDS, ORDERS = 25, 20, 6
+SHARDS, ORDERS = 20, 6
 RULES = {"among": frozenset({"models", "attacks"}), "error_rate": 0.05}
 
 
@@ -44,12 +45,11 @@ def stored() -> list[Stored]:
 
 
 def in_another_order(attacks: list[Stored], *, seed: int, times: int) -> list[Stored]:
-    """The outcomes with the batches, which share draws, in another order, the same one for all; of a test set `times` as large they are
-    drawn from the stored ones with replacement."""
+    """The outcomes with the examples in another order, the same one for all; of a test set `times` as large they are drawn from the stored
+    ones with replacement."""
     generator = np.random.default_rng(seed)
-    batches = attacks[0].correct.shape[2] // BATCH
-    order = generator.permutation(batches) if times == 1 else generator.integers(batches, size=times * batches)
-    places = (order[:, None] * BATCH + np.arange(BATCH)).ravel()
+    count = attacks[0].correct.shape[2]
+    places = generator.permutation(count) if times == 1 else generator.integers(count, size=times * count)
     return [replace(each, seconds=times * each.seconds, correct=each.correct[:, :, places]) for each in attacks]
 
 
@@ -57,7 +57,7 @@ def raced(attacks: list[Stored], *, precision: float | None, stops: bool = False
     """Race them; return the race and the share of the attacks' seconds that its shards took."""
     examples = attacks[0].correct.shape[2]
     shard = examples // SHARDS
-    entrants = [Entrant(model=str(each.theta), cost=each.seconds, batch=BATCH if each.theta < 1 else None) for each in attacks]
+    entrants = [Entrant(model=str(each.theta), cost=each.seconds, batch=None) for each in attacks]
     race = Race(entrants, Rules(examples=examples, shard=shard, precision=precision, stops_decided=stops, **RULES))
     while race.wanted:
         for place, number in race.wanted:

@@ -12,7 +12,6 @@ from functools import cache
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
-from torchvision.transforms import v2
 
 from workers.spec.fields import Augmentation
 from workers.spec.training import TrainingSpec
@@ -29,7 +28,15 @@ def policy(name: Augmentation) -> Policy:
     The last is a crop that moves, one of several mild changes of colour or shape, and at times an erased rectangle: diverse and
     nearly harmless, against robust overfitting. Mirroring is a setting of its own.
     """
-    return _POLICIES[name]()
+    from torchvision.transforms import v2  # its import takes longer than PyTorch's, and few trainings have a policy
+
+    policies: dict[str, Callable[[], Policy]] = {
+        "autoaugment": lambda: v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10),
+        "idbh": _idbh,
+        "randaugment": v2.RandAugment,
+        "trivialaugment": v2.TrivialAugmentWide,
+    }
+    return policies[name]()
 
 
 class _CropShift(torch.nn.Module):
@@ -50,6 +57,8 @@ class _CropShift(torch.nn.Module):
 
 
 def _idbh() -> Policy:
+    from torchvision.transforms import v2
+
     mild = [
         v2.Identity(),
         v2.ColorJitter(brightness=0.5),
@@ -62,14 +71,6 @@ def _idbh() -> Policy:
     ]
     composed: Policy = v2.Compose([_CropShift(), v2.RandomChoice(mild), v2.RandomErasing(p=0.5, scale=(0.02, 0.2))])
     return composed
-
-
-_POLICIES: dict[Augmentation, Callable[[], Policy]] = {
-    "autoaugment": lambda: v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10),
-    "idbh": _idbh,
-    "randaugment": v2.RandAugment,
-    "trivialaugment": v2.TrivialAugmentWide,
-}
 
 
 _HALF = 0.5
