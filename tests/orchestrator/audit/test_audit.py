@@ -160,7 +160,7 @@ def test_a_network_that_draws_by_itself_has_no_full_weights_to_attack() -> None:
 
 
 class Waves(nn.Module):
-    """A network of waveforms that adds noise to its logits, from a generator of its own."""
+    """A network of waveforms that adds noise, if it has any, to its logits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,6 +169,8 @@ class Waves(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         logits: Tensor = self.body(inputs)
+        if not self.noise:
+            return logits
         return logits + self.noise * torch.randn(logits.shape, generator=torch.Generator().manual_seed(int(torch.randint(2**31, ()))))
 
 
