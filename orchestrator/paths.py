@@ -11,6 +11,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.storage import absolute, absolute_path
 from workers.data.loading.remote import DataRoot, data_root
 from workers.errors import UserError
+from workers.files.regular_files import require_regular
 
 DEFAULT_HOME = Path("sweeps")
 
@@ -74,10 +75,12 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write to a temporary file next to `path`, then rename: a reader sees the old file or the new one, whole.
 
     Raises:
-        OSError: it cannot be written there.
+        OSError: it cannot be written there, or a pipe or a device is there, which a file would take the place of.
     """
     if not path.name:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists():
+        require_regular(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(content)

@@ -25,7 +25,7 @@ from workers.spec.diagnosis import DiagnosisSettings, probes
 from workers.spec.fields import ExampleOrder, Knowledge
 from workers.spec.job import Job
 from workers.spec.model import ModelSpec
-from workers.spec.stage_specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
+from workers.spec.stage_specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Shard, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 
@@ -109,6 +109,12 @@ def attack_job(  # noqa: PLR0913 (each is what tests vary)
     evaluation = EvaluationSpec(examples=examples, order=order, batch_size=batch_size, draws=draws)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
     return Job.of(spec, model=model, **({"examples": crafted} if crafted else {}))
+
+
+def shard_job(model: Job) -> Job:
+    """A randomized attack on the first half of the examples."""
+    evaluation = EvaluationSpec(examples=16, batch_size=8, shard=Shard(first=0, of=32))
+    return Job.of(AttackSpec(attack=attack_settings(), knowledge="randomized", evaluation=evaluation, repeat=0), model=model)
 
 
 def transfer_job(

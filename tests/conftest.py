@@ -65,7 +65,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 
 @contextmanager
-def _registered_for_a_while() -> Iterator[None]:
+def registered_for_a_while() -> Iterator[None]:
     before = {kind: set(found.names()) for kind, found in registry.REGISTRIES.items()}
     yield
     for kind, found in registry.REGISTRIES.items():
@@ -80,12 +80,12 @@ def _registered_for_a_while() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def _forgotten_by_the_next_file() -> Iterator[None]:
     """What the tests of a file register, load or receive as plugins is unknown to those of the next file in the same process."""
-    with _registered_for_a_while():
+    with registered_for_a_while():
         yield
 
 
 @pytest.fixture
 def forgotten() -> Iterator[None]:
     """What a test registers, loads or receives as plugins is gone afterwards."""
-    with _registered_for_a_while():
+    with registered_for_a_while():
         yield

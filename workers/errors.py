@@ -14,6 +14,10 @@ class DataError(UserError):
     """A data set's files are missing, incomplete or corrupt."""
 
 
+class PluginNeededError(UserError):
+    """A component is needed that a plugin registers, which is not loaded here."""
+
+
 class ArtifactError(Exception):
     """A job's artifact is missing or damaged: the job has to be run (again). `key` is that job's, where it is known."""
 

@@ -79,7 +79,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.terminal.console import say
     from workers.spec.fields import NormName
 
-    if norm not in get_args(NormName):
+    if (chosen := norm.lower()) not in get_args(NormName):
         raise UserError(f"--norm {norm}: one of {', '.join(get_args(NormName))}")
     if output not in (TableFormat.table, TableFormat.json):
         raise UserError(f"--format {output.value}: table or json; the page has the rest")
@@ -89,7 +89,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         weights=weights,
         data=dataset,
         epsilon=epsilon,
-        norm=norm,  # type: ignore[arg-type]
+        norm=chosen,  # type: ignore[arg-type]
         examples=examples,
         plugins=[str(name) for name in context.params.get("plugins") or ()],
         budget=read_budget(budget),

@@ -53,7 +53,7 @@ def page() -> None:
     st.subheader("The example")
     try:
         inputs, label = _clean(key, (_counted(flags), order), example)
-    except (DataError, ArtifactError) as error:
+    except (ArtifactError, UserError) as error:
         problem("The data set cannot be read here:", str(error))
     else:
         st.caption(f"Its class is {markdown(class_named(paths().artifacts, key, label))}.")

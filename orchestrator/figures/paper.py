@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, Literal
 
 from orchestrator.figures.picture import Picture, plain
@@ -72,7 +73,9 @@ def on_paper(picture: Picture, style: PaperStyle) -> tuple[Drawing, int]:
     _label(layout.get("coloraxis", {}).get("colorbar", {}))
     letters = style.letters
     legend = _legend_lines(names, style) * _LINE * letters
-    above = legend + (_TITLE * letters if style.has_title else 0) + letters
+    titles = wrap(picture.title, int(0.98 * style.pixels / (1.1 * _LETTER * letters))) if style.has_title else []
+    over = (_TITLE + _LINE * (len(titles) - 1)) * letters if titles else 0
+    above = legend + over + letters
     below = _BELOW * letters
     height = round(above + _SHAPE * style.pixels + below)
     layout |= {
@@ -85,11 +88,12 @@ def on_paper(picture: Picture, style: PaperStyle) -> tuple[Drawing, int]:
             "t": round(above),
             "b": round(below),
         },
-        "legend": {**_LEGEND, "y": 1 - (_TITLE * letters if style.has_title else 0) / height, "font": {"size": letters}},
+        "legend": {**_LEGEND, "y": 1 - over / height, "font": {"size": letters}},
     }
-    if style.has_title:
-        title = {"text": mathematical(plain(picture.title)), "font": {"size": 1.1 * letters}}
-        layout["title"] = {**title, "x": 0.01, "xanchor": "left", "y": 1 - 0.4 * letters / height, "yanchor": "top"}
+    if titles:
+        title = {"text": "<br>".join(mathematical(plain(line)) for line in titles), "font": {"size": 1.1 * letters}}
+        last = 0.4 + over / letters - _TITLE  # plotly.js puts the last line there, and the others above it
+        layout["title"] = {**title, "x": 0.01, "xanchor": "left", "y": 1 - last * letters / height, "yanchor": "top"}
     return {"data": data, "layout": layout}, height
 
 

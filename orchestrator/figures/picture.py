@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ def shown_first(pictures: Mapping[str, Picture]) -> str:
     return max(pictures, key=lambda label: pictures[label].rank)
 
 
+@lru_cache(maxsize=10_000)  # the same models and settings stand at the points of many pictures
 def plain(text: str) -> str:
     """Escape a text for Plotly, which interprets tags such as `<a href=...>` in every text."""
     return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -67,6 +69,11 @@ def plain(text: str) -> str:
 
 def lines(parts: Sequence[str], *, width: int = 60) -> str:
     """Join the parts to one hover text, with commas, broken between parts into lines of about `width` characters."""
+    return _lines(tuple(parts), width)
+
+
+@lru_cache(maxsize=10_000)
+def _lines(parts: tuple[str, ...], width: int) -> str:
     broken: list[str] = []
     for part in parts:
         if broken and len(broken[-1]) + len(part) + 2 <= width:

@@ -173,17 +173,30 @@ class Launch:
         self._console, self._say, self._signals = speaker.console, speaker.say, signals
 
     def run(self) -> int:
-        """Run the sweep to its end; return the exit code."""
+        """Run the sweep to its end; return the exit code.
+
+        Raises:
+            StorageError: there are jobs to run, and their artifacts cannot be written.
+        """
         lease = self._take_lease()
-        with suppress(StorageError):  # the jobs say so, each for itself
-            mark_owner(self._options.paths.artifacts, self._store)
+        refused = self._mark_artifacts()
         recorder = Recorder(self._store, sweep=self._name, artifacts=self._options.paths.artifacts, lease=lease)
         sweep, stopped = None, None
         with self._kind.open_work(self._store, recorder, self._say) as work:
+            if work.needed and refused is not None:
+                raise refused
             if work.needed:
                 self._say(work.summary)
                 sweep, stopped = self._drive(work, recorder)
         return self._report(work, recorder, sweep, stopped)
+
+    def _mark_artifacts(self) -> StorageError | None:
+        """Mark the artifacts as this database's; return why they cannot be written, which is no harm where nothing is to be run."""
+        try:
+            mark_owner(self._options.paths.artifacts, self._store)
+        except StorageError as error:
+            return error
+        return None
 
     def _take_lease(self) -> Lease:
         """Plan and check, then take the sweep's lease; repeat if another driver has held it meanwhile.

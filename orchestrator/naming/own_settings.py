@@ -45,6 +45,8 @@ FIELDS: dict[str, str] = {
 }
 """The fields of a row that are settings, by the names of those in a space file."""
 _OWN: dict[str, Registry[Any]] = {"attacks": ATTACKS, "model": MODELS, "data": DATASETS, "defence": DEFENCES}
+_PLAIN = (str, int, float, type(None))  # a tuple: a union is made anew, and takes twice as long
+_NUMBERS = (int, float)
 _IN_FULL: dict[str, type[ComponentSpec]] = {"model": ModelSpec, "training": TrainingSpec, "fine_tuning": TrainingSpec}
 
 
@@ -139,7 +141,7 @@ def _own_of(registry: Registry[Any]) -> dict[str, None]:
 
 def hashable(value: Any) -> Hashable:
     """A JSON value as one that can be hashed; mappings are sorted by name."""
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, _PLAIN):
         return value
     if isinstance(value, Mapping):
         return tuple((name, hashable(item)) for name, item in sorted(value.items()))
@@ -150,7 +152,7 @@ def sortable(value: Any) -> tuple[int, float, str]:
     """A key by which JSON values of any kind can be sorted: nothing, numbers, all else."""
     if value is None:
         return (0, 0.0, "")
-    if isinstance(value, int | float):
+    if isinstance(value, _NUMBERS):
         return (1, float(value), "")
     return (2, 0.0, value if isinstance(value, str) else json.dumps(value, sort_keys=True))
 

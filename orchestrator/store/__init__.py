@@ -1,5 +1,8 @@
 """The results store: SQL tables of sweeps, jobs, attempts and results. Only the driver writes; readers get frozen values."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from orchestrator.statistics.intervals import accuracy_interval, interval_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors
 from orchestrator.store.connection.session import Store, StoreMissing, open_store, schema_revision
@@ -10,8 +13,10 @@ from orchestrator.store.reading.result_rows import finished_keys, job_keys, resu
 from orchestrator.store.reading.surface_rows import surface_rows
 from orchestrator.store.reading.sweep_status import failures, sweep_status
 from orchestrator.store.reading.values import Failure, ModelVerdict, ResultRow, StageCounts, SurfaceRow, SweepStatus
-from orchestrator.store.writing.driver_lease import end_driving, heartbeat, launch_sweep
-from orchestrator.store.writing.record import record_failure, record_result, start_attempt
+
+if TYPE_CHECKING:
+    from orchestrator.store.writing.driver_lease import end_driving, heartbeat, launch_sweep
+    from orchestrator.store.writing.record import record_failure, record_result, start_attempt
 
 __all__ = [
     "Condition",
@@ -47,3 +52,15 @@ __all__ = [
     "sweep_names",
     "sweep_status",
 ]
+
+_WRITING = {
+    **dict.fromkeys(("end_driving", "heartbeat", "launch_sweep"), "driver_lease"),
+    **dict.fromkeys(("record_failure", "record_result", "start_attempt"), "record"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what writes when it is first asked for: commands that read start faster without it."""
+    if name not in _WRITING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.writing.{_WRITING[name]}"), name)

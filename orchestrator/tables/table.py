@@ -192,13 +192,14 @@ class Table:
 
 def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]], *, tenths: int = 0, **more: Any) -> Table:
     """A table of any values, the last `tenths` columns to one decimal; columns of numbers alone stand to the right."""
-    kinds = [_kind([row[place] for row in rows], tenths=place >= len(names) - tenths) for place in range(len(names))]
+    cells = zip(*rows, strict=True) if rows else [()] * len(names)
+    kinds = [_kind(column, tenths=place >= len(names) - tenths) for place, column in enumerate(cells)]
     columns = tuple(Column(name, kind, wraps=kind == "text") for name, kind in zip(names, kinds, strict=True))
     return Table(columns=columns, rows=tuple(map(tuple, rows)), **more)
 
 
 def _kind(values: Sequence[Any], *, tenths: bool) -> ColumnKind:
-    numeric = all(isinstance(value, int | float | None) and not isinstance(value, bool) for value in values)
+    numeric = all(issubclass(kind, int | float | None) and not issubclass(kind, bool) for kind in set(map(type, values)))  # few, of many
     return "tenths" if tenths else "number" if numeric else "text"
 
 

@@ -75,7 +75,7 @@ def check_gains(name: str, pairs: list[AttackPair], weight: GainOutcomes) -> Ver
 
 
 def not_made(name: str, what: str) -> VerdictCheck:
-    return VerdictCheck(name, "not made", f"{what}: missing on {FEWEST_EXAMPLES} examples or more; add `diagnosis: {{}}`", {})
+    return VerdictCheck(name, "not made", f"{what}, on {FEWEST_EXAMPLES} examples or more: missing; add `diagnosis: {{}}`", {})
 
 
 def percent(share: float) -> str:

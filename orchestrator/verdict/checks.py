@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable
 from itertools import product
 
 from orchestrator.verdict.attack_comparison import (
+    FEWEST_STEPS,
     MARGIN,
     SOUND_EXAMPLES,
     SOUND_QUERIES,
@@ -30,6 +31,7 @@ from orchestrator.verdict.attack_comparison import (
 )
 from orchestrator.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, ModelEvidence
 
+_ITERATIVE = f"an iterative attack of {FEWEST_STEPS} steps or more"
 _PairsIn = Callable[[list[AttackEvidence]], Iterable[AttackPair]]
 _MASKED = GainOutcomes(small="failed", large="failed")
 _UNFINISHED = GainOutcomes(small="suspicious", large="failed")
@@ -57,7 +59,7 @@ def check_single_step(evidence: ModelEvidence) -> VerdictCheck:
     def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.one_step])
 
-    return _worst("single_step", evidence, pairs_in, _MASKED, needed="fgsm and an iterative attack")
+    return _worst("single_step", evidence, pairs_in, _MASKED, needed=f"fgsm and {_ITERATIVE}")
 
 
 def check_black_box(evidence: ModelEvidence) -> VerdictCheck:
@@ -66,7 +68,7 @@ def check_black_box(evidence: ModelEvidence) -> VerdictCheck:
     def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.is_black_box])
 
-    return _worst("black_box", evidence, pairs_in, _MASKED, needed="square, noise or transfer, and an iterative attack")
+    return _worst("black_box", evidence, pairs_in, _MASKED, needed=f"square, noise or transfer, and {_ITERATIVE}")
 
 
 def check_smoothed(evidence: ModelEvidence) -> VerdictCheck:
@@ -75,7 +77,7 @@ def check_smoothed(evidence: ModelEvidence) -> VerdictCheck:
     def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.smoothed])
 
-    return _worst("smoothed", evidence, pairs_in, _UNFINISHED, needed="smoothed_pgd and an iterative attack")
+    return _worst("smoothed", evidence, pairs_in, _UNFINISHED, needed=f"smoothed_pgd and {_ITERATIVE}")
 
 
 def check_queries(evidence: ModelEvidence) -> VerdictCheck | None:
@@ -112,7 +114,8 @@ def check_more_steps(evidence: ModelEvidence) -> VerdictCheck:
             shorter = [item for item in by_effort if item.effort < by_effort[-1].effort]
             yield from (AttackPair(shorter[-1], item) for item in by_effort if shorter and item.effort == by_effort[-1].effort)
 
-    return _worst("more_steps", evidence, pairs_in, _UNFINISHED, needed="one attack with few and with more steps or restarts")
+    needed = f"one attack of {FEWEST_STEPS} steps or more, and with more of them or restarts"
+    return _worst("more_steps", evidence, pairs_in, _UNFINISHED, needed=needed)
 
 
 def check_step_sizes(evidence: ModelEvidence) -> VerdictCheck | None:
@@ -159,7 +162,7 @@ def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
         return VerdictCheck(name, "not made", "the input range and the number of classes of the data set are not known", {})
     able = [item for item in _thorough(comparable(evidence)) if item.norm == "linf" and item.epsilon >= half_range - EPSILON_TOLERANCE]
     if not able:
-        return not_made(name, "an iterative attack that may change values by half of the input range")
+        return not_made(name, f"{_ITERATIVE} that may change values by half of the input range")
     strongest = min(able, key=lambda item: item.accuracy)
     left = strongest.accuracy
     numbers = {"accuracy": left, "examples": float(strongest.n_examples)}

@@ -147,6 +147,10 @@ def test_a_home_a_url_or_the_environment_say_where(tmp_path: Path, monkeypatch: 
     [
         ("import orchestrator", {"pandas", "numpy", "sqlalchemy", "torch", "ray"}),
         ("from orchestrator import open_results", {"torch", "ray"}),
+        (
+            "import orchestrator.report.sweep_page.page",
+            {"torch", "ray", "orchestrator.store.writing", "orchestrator.report.examples.attacked"},
+        ),
     ],
 )
 def test_importing_brings_nothing_heavy(statement: str, absent: set[str]) -> None:

@@ -16,12 +16,12 @@ from orchestrator.cli.main import app
 from orchestrator.store import open_store
 from orchestrator.store.maintenance.export_archive import export_store
 from orchestrator.store.maintenance.import_archive import import_folder
-from tests.builders import diagnose_job, fine_tune_job, pretrain_job, small_plan, surface_job
+from tests.builders import diagnose_job, fine_tune_job, pretrain_job, shard_job, small_plan, surface_job
 from tests.stored import launch
 from workers.errors import UserError
 
 MODEL = pretrain_job()
-JOBS = [*small_plan(), diagnose_job(MODEL), surface_job(fine_tune_job(MODEL))]
+JOBS = [*small_plan(), diagnose_job(MODEL), surface_job(fine_tune_job(MODEL)), shard_job(MODEL)]
 READERS = (
     ["results", "small", "-f", "json"],
     ["results", "small", "--worst-case"],
@@ -70,7 +70,7 @@ class Export:
 def export(tmp_path_factory: pytest.TempPathFactory) -> Export:
     place = tmp_path_factory.mktemp("export")
     with open_store(f"sqlite:///{place}/full.db", upgrade=True) as store:
-        launch(store, JOBS, failing=JOBS[-3:-2])
+        launch(store, JOBS, failing=JOBS[-4:-3])
         export_store(store, place / "out", sweeps=(), force=False)
     open_store(f"sqlite:///{place}/empty.db", upgrade=True).close()
     return Export(place / "out", place / "empty.db")
@@ -89,6 +89,9 @@ WRONG: tuple[tuple[str, str, Any], ...] = (
     ("attack_results", "settings", "[1]"),
     ("attack_results", "settings", "{"),
     ("attack_results", "metrics", '{"a": "b"}'),
+    ("attack_results", "sizes", b"\x01"),
+    ("attack_results", "classes", b""),
+    ("clean_results", "margins", bytes(100)),
     ("attack_results", "model_key", "../../x"),
     ("attack_results", "attack", "x" * 201),
     ("attack_results", "target", "x\0"),
@@ -106,6 +109,9 @@ WRONG: tuple[tuple[str, str, Any], ...] = (
     ("jobs", "digests", "[[]]"),
     ("attempts", "outcome", "?"),
     ("sweep_jobs", "sweep_id", 77),
+    ("shard_results", "attack", "{}"),
+    ("shard_results", "attack", '{"attack": "fgsm", "settings": 3}'),
+    ("shard_results", "first", 17),
     ("surfaces", "direction", "up"),
     ("trained_models", "history", '{"epoch": 1}'),
     ("trained_models", "history", '[{"epoch": "one"}]'),

@@ -16,11 +16,11 @@ from orchestrator.store.connection import session
 from orchestrator.store.maintenance import wrong_values as wrong_values_module
 from orchestrator.store.maintenance.wrong_values import explained, wrong_rows, wrong_values
 from orchestrator.store.schema.base import Base, UtcDateTime
-from tests.builders import diagnose_job, fine_tune_job, pretrain_job, small_plan, surface_job
+from tests.builders import diagnose_job, fine_tune_job, pretrain_job, shard_job, small_plan, surface_job
 from tests.stored import launch, leave_artifacts, record_sweep
 
 MODEL = pretrain_job()
-JOBS = [*small_plan(), diagnose_job(MODEL), surface_job(fine_tune_job(MODEL))]
+JOBS = [*small_plan(), diagnose_job(MODEL), surface_job(fine_tune_job(MODEL)), shard_job(MODEL)]
 COMMANDS = ("results small", "show KEY")
 MORE = (
     "report small -o page.html",

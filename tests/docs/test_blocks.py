@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from orchestrator.store import Store, open_store
 from orchestrator.store.connection.read_only_sql import ask
+from robustsweep import testing
 from search_spaces import load_space
 from tests.docs.blocks import Block, blocks
 
 LANGUAGES = {"sh", "yaml", "python", "sql", "text", "bibtex"}
 BASE: dict[str, Any] = {"data": {"name": "digits"}, "training": {"epochs": 1}}
-PLUGIN = next(block.text for block in blocks("python") if block.page == "own-components.md")
+PLUGIN = "\n".join(block.text for block in blocks("python") if block.page == "own-components.md")
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,17 @@ def test_every_block_names_a_language_that_is_checked() -> None:
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_python_compiles(block: Block) -> None:
     assert ast.parse(block.text).body
+
+
+def test_the_guides_own_components_keep_their_contracts(tmp_path: Path, forgotten: None) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    images, labels = np.linspace(0, 1, 12 * 3 * 64).reshape(12, 3, 8, 8), np.arange(12) % 3
+    np.savez(tmp_path / "birds.npz", images=images, labels=labels, test_images=images, test_labels=labels)
+    testing.load(tmp_path / "mine.py")
+    testing.check_attack("salt")
+    testing.check_dataset("birds", root=tmp_path, fraction=0.5)
+    testing.check_defence("few_levels")
+    testing.check_loss("like_trades")
 
 
 @pytest.mark.parametrize("block", blocks("sql"), ids=str)

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from search_spaces import SpaceError, parse_space
+from tests.builders import pretrain_job
 from tests.workers.small import data_set, generator, network, run_attack, split
 from workers.attacks.engine import Watched
 from workers.components.facts import AttackFacts, DefenceFacts, ModelFacts
 from workers.errors import DataError, UserError
 from workers.models.network import build
-from workers.plugins import load_plugins
+from workers.plugins import job_from_json, load_plugins
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
@@ -172,6 +173,15 @@ def test_a_network_that_normalises_itself_gets_data_units(tmp_path: Path) -> Non
         seen[name] = net.body.seen
     assert torch.equal(seen["raw_net"], inputs)
     torch.testing.assert_close(seen["usual_net"], (inputs - info.mean[0]) / info.std[0])
+
+
+def test_a_setting_may_be_a_tuple_which_files_have_as_a_list(tmp_path: Path) -> None:
+    load(tmp_path, "@rs.model\ndef net(info, *, sizes: tuple[int, ...] | None = (1,), pairs: tuple[tuple[int, int], ...] = ()): ...")
+    job = Job.of(pretrain_job().spec.model_copy(update={"model": ModelSpec.model_validate({"name": "net", "sizes": [2, 3]})}))
+    assert job.spec.model.settings.model_dump() == {"sizes": (2, 3), "pairs": ()}
+    assert job_from_json(job.model_dump_json()) == job
+    with pytest.raises(ValueError, match=r"sizes\.1=x: Input should be a valid integer"):
+        ModelSpec.model_validate({"name": "net", "sizes": [2, "x"]})
 
 
 def test_a_defence_states_the_gradient_that_an_attacker_uses(tmp_path: Path) -> None:

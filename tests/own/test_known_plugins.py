@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import pretrain_job
+from tests.conftest import registered_for_a_while
+from workers.artifacts.artifacts import Artifacts
 from workers.components.component_registry import Component
-from workers.errors import UserError
+from workers.errors import PluginNeededError, UserError
 from workers.plugins import importer, known, load_plugins, run_when_needed
 from workers.plugins.files import read_plugin
 from workers.plugins.importer import has_run
 from workers.registry import ATTACKS, DEFENCES, MODELS, REGISTRIES
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
 
 PLUGIN = '''
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -178,3 +183,16 @@ def test_a_clash_with_another_plugin_is_found(plugin: Path) -> None:
     load_plugins([plugin.parent / "other.py"])
     with pytest.raises(UserError, match=r"known_mine.py: line 13: model 'known_net': .*known_mine.py registers it, and .*other.py has"):
         runs(plugin)
+
+
+def test_a_stored_job_of_a_plugin_that_was_edited_says_which_option_it_needs(tmp_path: Path) -> None:
+    artifacts, path = Artifacts(tmp_path / "artifacts"), write(tmp_path)
+    with registered_for_a_while():
+        load_plugins([path])
+        job = Job.of(pretrain_job().spec.model_copy(update={"model": ModelSpec(name="known_net", tensorized=False)}))
+        artifacts.folder(job.key, attempt="a1").begin(job)
+    path.write_text(PLUGIN.replace("STEPS = 5", "STEPS = 6"))
+    with pytest.raises(PluginNeededError, match=rf"^job {job.key}: needs model known_net, of a plugin .* add --plugin {path}$"):
+        artifacts.job(job.key)
+    load_plugins([path])
+    assert artifacts.job(job.key).key == job.key

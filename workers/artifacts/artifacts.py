@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from workers.artifacts.outcomes import RESULT, Result
 from workers.artifacts.storage import open_storage
 from workers.artifacts.storage.base import TEMPORARY, Storage
-from workers.errors import ArtifactError, StorageError, SupersededError, first_line
-from workers.plugins import job_from_json
+from workers.errors import ArtifactError, PluginNeededError, StorageError, SupersededError, first_line
+from workers.plugins import job_from_json, require_known
 from workers.spec.component import STORED
 from workers.spec.job import JOB, Job
 from workers.spec.keys import KEY_VERSION
@@ -260,6 +260,7 @@ class Artifacts:
 
         Raises:
             ArtifactError: there is none, or it is damaged.
+            PluginNeededError: its key cannot be checked, for want of a plugin.
         """
         where = self.where(key, JOB_FILE)
         try:
@@ -267,6 +268,7 @@ class Artifacts:
         except (FileNotFoundError, ValidationError) as error:
             raise ArtifactError(f"job {key}: {where} is unreadable: {first_line(error)}", key=key) from error
         if job.key_version == KEY_VERSION and job.key != key:
+            require_known(job, key)
             raise ArtifactError(f"job {key}: {where} holds job {job.key}", key=key)
         return job
 
@@ -306,7 +308,8 @@ class Artifacts:
             StorageError: the files cannot be checked now.
         """
         try:
-            self.job(key)
+            with suppress(PluginNeededError):
+                self.job(key)
             for name in self.result(key).files:
                 self.read(key, name)
         except StorageError:

@@ -1,4 +1,4 @@
-"""Reading of files that are files: to open a pipe waits for a writer, and a device may never end."""
+"""Files that are files: to open a pipe waits for a writer, a device may never end, and is not to be replaced."""
 
 import errno
 import stat
@@ -14,16 +14,21 @@ def open_regular(path: Path) -> BufferedReader:
     Raises:
         FileNotFoundError: there is no such file, or it is a pipe, a socket or a device, which the message says.
     """
-    _require_regular(path)
+    require_regular(path)
     return path.open("rb")
 
 
 def read_regular(path: Path) -> bytes:
     """Return a file's content; see `open_regular`."""
-    _require_regular(path)
+    require_regular(path)
     return path.read_bytes()
 
 
-def _require_regular(path: Path) -> None:
+def require_regular(path: Path) -> None:
+    """Check that what is there is a file or a folder.
+
+    Raises:
+        FileNotFoundError: see `open_regular`.
+    """
     if (kind := _KINDS.get(stat.S_IFMT(path.stat().st_mode))) is not None:
         raise FileNotFoundError(errno.ENOENT, f"is {kind}, not a file", str(path))

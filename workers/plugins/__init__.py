@@ -1,6 +1,7 @@
 """Plugins: a user's files, folders and installed distributions that register components. They are code, and run with the user's rights."""
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from workers.components.facts import PluginVersion
-from workers.errors import UserError
+from workers.errors import PluginNeededError, UserError
 from workers.plugins.distribution import Distribution
 from workers.plugins.files import FilePlugin, read_plugin
 from workers.plugins.importer import has_run, raised_at, run_once, run_when_asked
@@ -114,6 +115,19 @@ def require_planned(job: Job) -> None:
         here = "missing here" if component is None else f"here ({(component.digest or '')[:12]}, {component.place})"
         if component is None or component.digest != planned:
             raise UserError(f"job {job.key}: {named}: {here}, and planned with other code ({planned[:12]}); plan again")
+
+
+def require_known(job: Job, job_key: str) -> None:
+    """Check that the components of plugins are registered that the job stored under a key has: without their defaults no key can be told.
+
+    Raises:
+        PluginNeededError: some are not; the message names them, and the plugins.
+    """
+    of_plugins = (named.partition(" ") for named in job.digests)
+    absent = [f"{kind} {name}" for kind, _, name in of_plugins if kind in REGISTRIES and REGISTRIES[kind].find(name) is None]
+    if absent:
+        options = " ".join(f"--plugin {shlex.quote(plugin.path)}" for plugin in job.plugins)
+        raise PluginNeededError(f"job {job_key}: needs {', '.join(absent)}, of a plugin that is gone or was edited since: add {options}")
 
 
 def job_from_json(text: str | bytes, *, stored: bool = False, edited: bool = False) -> Job:

@@ -2,7 +2,7 @@
 data set and the defence."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args, get_origin
 
 from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -96,6 +96,15 @@ class ComponentSpec(Frozen):
         return self.model_copy(update={"settings": self.settings.model_copy(update=own)}) if own else self
 
 
+def _holds_tuples(annotation: Any) -> bool:
+    return tuple in (annotation, get_origin(annotation)) or any(map(_holds_tuples, get_args(annotation)))
+
+
+def _tupled(value: Any) -> Any:
+    """Lists as tuples, which neither JSON nor YAML has."""
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
+
+
 def _mapping(settings: Any) -> dict[str, Any]:
     if isinstance(settings, BaseModel):
         return dict(settings)
@@ -103,6 +112,8 @@ def _mapping(settings: Any) -> dict[str, Any]:
 
 
 def _validated(component: Component[Any], own: dict[str, Any], context: dict[str, Any]) -> Settings:
+    fields = component.settings.model_fields
+    own = {name: _tupled(value) if name in fields and _holds_tuples(fields[name].annotation) else value for name, value in own.items()}
     try:
         return component.settings.model_validate(own, context=context)
     except ValidationError as invalid:

@@ -139,7 +139,8 @@ def epsilon_fraction(literal: str) -> Fraction:
 def positive_fraction(literal: str) -> Fraction:
     """The exact value of a literal that may exceed 1: an l2 epsilon, `0.5` or `3`, in input units.
 
-    The digits of a floating-point number mean the fraction that it is next to: 0.03137254901960784 is 8/255.
+    The digits of a floating-point number mean the fraction that it is next to: 0.03137254901960784, 15 digits of it as spreadsheets
+    write them, and the float32 0.03137255 are 8/255.
 
     Raises:
         ValueError: the literal is no number of at most 40 characters with an exponent of at most two digits, or not positive.
@@ -150,11 +151,11 @@ def positive_fraction(literal: str) -> Fraction:
     return value
 
 
-_LARGEST_DENOMINATOR, _FLOAT_ACCURACY = 1020, Fraction(1, 2**50)
+_LARGEST_DENOMINATOR, _FLOAT_ACCURACY = 1020, Fraction(1, 2**24)
 
 
 def _as_meant(value: Fraction) -> Fraction:
-    """Return the fraction of a small denominator, such as 255, that equals the value within the accuracy of floats, else the value."""
+    """Return the fraction of a small denominator, such as 255, that equals the value within the accuracy of float32, else the value."""
     meant = value.limit_denominator(_LARGEST_DENOMINATOR)
     return meant if abs(value - meant) <= abs(value) * _FLOAT_ACCURACY else value
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from workers.errors import JobError, UserError
 from workers.spec.component import STORED
 
 _SAME = 1e-9
+_TO_THE_EDGE = 0.6
+"""Share of its ball's radius (of half the input range, if that is less) that at least one adversarial example goes."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def contradiction(bundle: Bundle) -> str | None:
     if others:
         attack = others[0].spec.attack
         return f"{_named(others[0])} has the ball {attack.norm} {attack.epsilon:g}, the claim {claim.norm} {claim.epsilon:g}"
-    return _other_numbers(bundle) or _unsupported(bundle)
+    return _other_numbers(bundle) or _unsupported(bundle) or _unused(bundle)
 
 
 def _outside(bundle: Bundle, adversarial: Adversarial) -> str | None:
@@ -172,3 +175,16 @@ def _unsupported(bundle: Bundle) -> str | None:
         shown[adversarial.places] |= ~adversarial.attack.outcome.correct()[:, adversarial.places].all(axis=0)
     missing = (right & fooled & ~shown).nonzero()[0]
     return None if not len(missing) else f"example {missing[0]} counts as fooled, and nothing in the bundle fools it"
+
+
+def _unused(bundle: Bundle) -> str | None:
+    """Find that no adversarial example is near its ball's edge: the attacks had a smaller epsilon than is said."""
+    claim, info = bundle.contents.claim, bundle.contents.data_info
+    order, farthest = np.inf if claim.norm == "linf" else 2, 0.0
+    for found in bundle.adversarial:
+        offsets = (found.examples - bundle.clean[found.places]).reshape(-1, prod(info.shape))
+        farthest = max(farthest, float(np.linalg.norm(offsets, ord=order, axis=1).max(initial=0)))
+    if not 0 < farthest < _TO_THE_EDGE * min(claim.epsilon, (info.high - info.low) / 2):
+        return None
+    ball = f"{claim.norm} {claim.epsilon_literal}"
+    return f"no adversarial example lies farther than {farthest:.3g} from its input, and attacks within {ball} go to the edge"

@@ -1,17 +1,19 @@
 """Adversarial examples of a sweep as picture grids, a few of each attack that keeps them."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from orchestrator.report.examples.attacked import AttackedExamples, attacked_examples
-from orchestrator.report.examples.grid_files import fragment
 from orchestrator.store import Store
 from orchestrator.store.reading.keeping_attacks import keeping_attacks
 from orchestrator.tables.templates import fill
 from orchestrator.terminal import hints
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError, UserError
+
+if TYPE_CHECKING:
+    from orchestrator.report.examples.attacked import AttackedExamples
 
 _PACKAGE = "orchestrator.report"
 _MOST_ATTACKS, _MOST_EXAMPLES = 12, 4
@@ -23,7 +25,7 @@ class ExampleGrid:
 
     job_key: str
     description: str
-    found: AttackedExamples
+    found: "AttackedExamples"
 
 
 def example_grids(store: Store, artifacts: Artifacts, sweep: str) -> tuple[list[ExampleGrid], list[str]]:
@@ -34,6 +36,8 @@ def example_grids(store: Store, artifacts: Artifacts, sweep: str) -> tuple[list[
     """
     grids, notes = [], []
     attacks = keeping_attacks(store, sweep)
+    if attacks:
+        from orchestrator.report.examples.attacked import attacked_examples  # here: few sweeps keep any
     for attack in attacks[:_MOST_ATTACKS]:
         try:
             found = attacked_examples(store, artifacts, attack.job_key, root=None).first(_MOST_EXAMPLES)
@@ -48,6 +52,8 @@ def example_grids(store: Store, artifacts: Artifacts, sweep: str) -> tuple[list[
 
 def grids_html(grids: list[ExampleGrid], notes: list[str]) -> Markup:
     """Return the section of a report; where no attack keeps examples, a line that says what would fill it."""
+    if grids:
+        from orchestrator.report.examples.grid_files import fragment
     shown = [
         (grid.description, grid.found.note, hints.command("examples", grid.job_key[:8]), fragment(grid.found.lines, heard=False))
         for grid in grids

@@ -11,6 +11,8 @@ from orchestrator.figures.picture import Picture, Record
 from orchestrator.tables.table import Cell, Column, Table, shown, table_of
 from orchestrator.terminal.escaping import visible
 
+_PLAIN = frozenset({int, float, bool, type(None)})
+
 
 def pack(value: object) -> str:
     """Encode the value as base64 of deflated JSON: a tenth of its size, and without characters that are special in HTML."""
@@ -62,16 +64,20 @@ def table_payload(table: Table) -> list[dict[str, Any]]:
 
 
 def _values(cells: Sequence[Cell], column: Column) -> list[Any]:
-    """Return the cells for JSON: few values, of many rows."""
+    """Return the cells for JSON: few values, of many rows; plain ones as they are."""
+    are_plain = column.kind in ("text", "number") and _PLAIN.issuperset(map(type, cells))
+    if are_plain and all(isfinite(cell) for cell in cells if isinstance(cell, float)):
+        return list(cells)
     keys = [(type(cell), cell) for cell in cells]
     known = {key: _value(key[1], column) for key in set(keys)}
     return [known[key] for key in keys]
 
 
 def _value(cell: Cell, column: Column) -> Any:
-    """Return the cell for JSON: a number that is not finite as text, and invisible characters escaped."""
+    """Return the cell for JSON: a number with the digits that other tables show, as text where it is not finite, and invisible characters
+    escaped."""
     if cell is None or isinstance(cell, bool):
         return cell
     if isinstance(cell, int | float) and column.kind in ("text", "number"):
-        return cell if isfinite(cell) else str(cell)
+        return type(cell)(shown(cell)) if isfinite(cell) else str(cell)
     return visible(shown(cell, column.kind))

@@ -23,6 +23,7 @@ from workers.spec.diagnosis import ProbeKnowledge
 from workers.spec.keys import KEY_VERSION
 
 _SHOWN = 60
+_OF_EACH_EXAMPLE, _BYTES = {"classes", "margins", "sizes"}, 2
 _HexKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -100,8 +101,9 @@ _SHAPES: dict[str, Any] = {
     "history": list[EpochRecord],
     "probes": list[_Probe],
     "checks": list[VerdictCheck],
+    "shard_results.attack": Annotated[_Settings, AfterValidator(_Attack.model_validate)],
 }
-"""Kinds of values by the names of columns. What is not named here has the kind of its column's type."""
+"""Kinds of values by the names of columns, of one table's or of all. What is not named here has the kind of its column's type."""
 _KINDS: tuple[tuple[type, Any], ...] = (
     (JSON, _Settings),
     (String, _Text),
@@ -145,7 +147,7 @@ def value_problem(column: Column[Any], value: Any) -> str | None:
 
 @cache
 def _adapter(column: Column[Any]) -> TypeAdapter[Any]:
-    kind = _SHAPES.get(column.name) or next(kind for of, kind in _KINDS if isinstance(column.type, of))
+    kind = _SHAPES.get(str(column)) or _SHAPES.get(column.name) or next(kind for of, kind in _KINDS if isinstance(column.type, of))
     if isinstance(column.type, String) and column.type.length:
         kind = Annotated[kind, Field(max_length=column.type.length)]
     if isinstance(column.type, JSON | LargeBinary):
@@ -158,6 +160,8 @@ def contradiction(row: Mapping[str, Any]) -> str | None:
     if "spec" in row:
         return _wrong_spec(row)
     sizes = {"n_examples": row.get("n_examples", 1)}
+    if problem := _wrong_sizes(row):
+        return problem
     if "flags" in row:
         return flags_problem(row["flags"], **sizes, draws=row.get("draws", 1), n_correct=row["n_correct"])
     for probe in row.get("probes", ()):
@@ -168,6 +172,16 @@ def contradiction(row: Mapping[str, Any]) -> str | None:
         problem = flags_problem(flags, **sizes, draws=probe["draws"], n_correct=probe["n_correct"])
         if problem and not probe["failure"]:
             return f"probe {probe['name']}: {problem}"
+    return None
+
+
+def _wrong_sizes(row: Mapping[str, Any]) -> str | None:
+    """Describe what is not of as many examples as the row, or which of these are beyond the last; None where all is right."""
+    for name in _OF_EACH_EXAMPLE & row.keys():
+        if row[name] is not None and len(row[name]) != _BYTES * row["n_examples"]:
+            return f"{len(row[name])} bytes of {name} for {row['n_examples']} examples: must be {_BYTES} each"
+    if "first" in row and row["first"] + row["n_examples"] > row["of_examples"]:
+        return f"examples {row['first']} to {row['first'] + row['n_examples']} of {row['of_examples']}"
     return None
 
 

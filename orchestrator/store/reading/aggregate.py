@@ -13,7 +13,7 @@ from orchestrator.statistics.confidence_sequence import sequence_interval, units
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, intervals_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors_of_each
 from orchestrator.store.reading.counterparts import source_in_words
-from orchestrator.store.reading.measured import EVALUATION, KNOWLEDGES, SPENT, WORST_CASE, Measurement, MeasurementGroup, Setting
+from orchestrator.store.reading.measured import EVALUATION, KNOWLEDGES, SPENT, WORST_CASE, Measurement, MeasurementGroup, Setting, fields_of
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from orchestrator.store.reading.worst_cases import ensembles, worst_by_seed
 from workers.artifacts.outcomes import unpack_each
@@ -76,7 +76,7 @@ def result_table(
         if group[:3] not in attacked
     }
     of_models = {row.model_key: model_order(row) for row in {row.model_key: row for row in rows.values()}.values()}
-    of_settings = {setting: _setting_order(setting) for _, _, setting, _ in rows}
+    of_settings = {setting: _setting_order(setting) for setting in {setting for _, _, setting, _ in rows}}
     ordered = sorted(rows.items(), key=lambda item: _order(item[1], of_models[item[1].model_key], of_settings[item[0][2]]))
     return [row for _, row in ordered]
 
@@ -224,7 +224,7 @@ def _row(
         se_examples=errors.se_examples,
         se_draws=errors.se_draws,
         se_seeds=errors.se_seeds,
-        **{name: getattr(setting, name) for name in _SETTING_FIELDS} | {"attack_settings": dict(setting.attack_settings)},
+        **dict(zip(_SETTING_FIELDS, fields_of(setting), strict=True)) | {"attack_settings": dict(setting.attack_settings)},
         **model,
     )
 

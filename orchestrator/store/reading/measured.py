@@ -59,7 +59,7 @@ class Setting(_Hashed):
         try:
             return self._hash
         except AttributeError:
-            object.__setattr__(self, "_hash", hash(_fields_of(self)))
+            object.__setattr__(self, "_hash", hash(fields_of(self)))
             return self._hash
 
     @property
@@ -73,7 +73,7 @@ class Setting(_Hashed):
         return SharedDraws(batch=self.evaluation_batch_size, crafted=self.attack != "none" and self.knowledge not in CRAFTED)
 
 
-_fields_of = attrgetter(*(field.name for field in fields(Setting)))
+fields_of = attrgetter(*(field.name for field in fields(Setting)))
 
 
 class Measurement(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any, get_args
 
 from sqlalchemy import Connection, Result, Select, Text, and_, cast, func, select
@@ -57,19 +58,19 @@ def measured_in(
 def as_measurements(rows: Result[*tuple[Any, ...]], *, sweep: str = "") -> Iterator[Measurement]:
     """Convert rows with the `measured_columns`, and `sweep` unless all are of this one."""
     names = list(rows.keys())
-    of_setting = [place for place, name in enumerate(names) if name in _MEASURED]
-    others = [place for place, name in enumerate(names) if name not in _MEASURED and name not in _AS_TEXT]
+    of_setting = [name for name in names if name in _MEASURED]
+    others = [name for name in names if name not in _MEASURED and name not in _AS_TEXT]
+    setting_in, others_in = (itemgetter(*map(names.index, some)) for some in (of_setting, others))
     own, metrics = (names.index(name) if name in names else None for name in _AS_TEXT)
     settings: dict[Hashable, Setting] = {}  # few, of many rows
     read = cache(_read)
     for row in map(tuple, chain.from_iterable(rows.partitions(_AT_ONCE))):
-        known = tuple([row[place] for place in of_setting])
+        known = setting_in(row)
         text = None if own is None else row[own]
         if (setting := settings.get((text, known))) is None:
             held = tuple((name, hashable(value)) for name, value in sorted(read(text).items()))
-            named = zip([names[place] for place in of_setting], known, strict=True)
-            setting = settings[text, known] = Setting(attack_settings=held, **dict(named))
-        values = {"sweep": sweep} | {names[place]: row[place] for place in others}
+            setting = settings[text, known] = Setting(attack_settings=held, **dict(zip(of_setting, known, strict=True)))
+        values: dict[str, Any] = {"sweep": sweep} | dict(zip(others, others_in(row), strict=True))
         yield Measurement(setting=setting, metrics=read(None if metrics is None else row[metrics]), **values)
 
 

@@ -1,11 +1,13 @@
 """Job specs as the store has them: of any version, of components that may not be installed here."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.naming.varying_axes import plain
+from workers.registry import REGISTRIES
 from workers.spec.component import STORED
 from workers.spec.job import components_of
 from workers.spec.stage_specs import JobSpec
@@ -15,6 +17,11 @@ _SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 
 def stored_spec(text: str) -> JobSpec | None:
     """The spec in a stored JSON text; None where it is none of today's."""
+    return _spec(text, tuple(registry.version for registry in REGISTRIES.values()))
+
+
+@lru_cache(maxsize=1024)
+def _spec(text: str, versions: tuple[int, ...]) -> JobSpec | None:  # noqa: ARG001 (what is registered changes with them)
     try:
         return _SPEC.validate_json(text, context=STORED)
     except ValidationError:

@@ -127,7 +127,7 @@ def test_the_command_audits_weights_of_a_plugin_network(tmp_path: Path) -> None:
     torch.manual_seed(0)
     torch.save(nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 10)).state_dict(), tmp_path / "mine.pt")
     call = ["audit", "mine", "--plugin", "mine.py", "--weights", "mine.pt", "--data", "digits", "--epsilon", "8/255", "--examples", "35"]
-    call += ["--executor", "inline", "--budget", "0.001s", "--home", "home"]
+    call += ["--norm", "Linf", "--executor", "inline", "--budget", "0.001s", "--home", "home"]
     done = robustsweep(*call, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "verdict: " in done.stdout

@@ -244,7 +244,7 @@ def check(words: Sequence[str], home: Path, space: bytes | None = None) -> tuple
     [
         *(["best", "small", "--epsilon", epsilon] for epsilon in ("0", "-1", "abc", "", "nan", "inf")),
         *(["status", "--home", home] for home in ("x" * 300, "x/" * 3000, "\udcff", "file", "/proc/none")),
-        *(["report", "small", "-o", page] for page in ("", ".", "/", "folder", "x" * 300, "file/below", "/proc/none/x")),
+        *(["report", "small", "-o", page] for page in ("", ".", "/", "folder", "fifo", "x" * 300, "file/below", "/proc/none/x")),
         *(["plan", "space.yaml", "--artifacts", f"{scheme}://x"] for scheme in ("zip", "tar", "ftp", "reference", "http")),
         *(["plan", "space.yaml", "--artifacts", url] for url in ("s3://", "sftp://", "x" * 300)),
         *(["plan", space] for space in ("fifo", "folder", "\udcff", "\0", "x" * 300)),

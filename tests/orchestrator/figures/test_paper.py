@@ -1,5 +1,7 @@
 """Figures as a paper has them."""
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.figures import accuracy_curves, pareto_fronts, shown_first
@@ -31,6 +33,17 @@ def test_a_column_of_a_paper_is_as_wide_as_asked_in_its_letters_and_without_a_ti
     named = [trace for trace in drawing["data"] if trace.get("showlegend") is not False]
     assert [trace["name"] for trace in named] == ["<i>θ</i> = 1", "<i>θ</i> = 0.5"]
     assert picture.drawing["layout"]["xaxis"]["title"]["text"] == "epsilon"  # that of the screen stays as it is
+
+
+def test_a_title_that_is_wider_than_the_column_goes_over_two_lines(make_row: MakeRow) -> None:
+    (picture,) = accuracy_curves([make_row("a" * 64, theta=1.0)]).values()
+    title = "Robust accuracy over quality and theta: pgd 32/255, randomized"
+    (drawing, height), (_, short) = (on_paper(replace(picture, title=text), PaperStyle(width=3.25, font_size=8)) for text in (title, "x"))
+    lines = drawing["layout"]["title"]["text"].split("<br>")
+    assert " ".join(lines) == mathematical(title)
+    assert len(lines) == 2
+    assert height == short + round(1.5 * 8 * 96 / 72)
+    assert (1 - drawing["layout"]["title"]["y"]) * height == pytest.approx((0.4 + 1.5) * 8 * 96 / 72)  # of the last line
 
 
 def test_in_grey_lines_differ_in_dash_and_mark(make_row: MakeRow) -> None:

@@ -3,17 +3,19 @@
 import io
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
 from orchestrator.driver.sweep_run import SweepRun
+from orchestrator.launching import launch as launch_module
 from orchestrator.launching.launch import LaunchOptions, launch
 from orchestrator.launching.preview import preview_plan
 from orchestrator.paths import Paths
 from tests.builders import result_of
 from tests.commands import TINY_JOBS, write_space
-from workers.errors import UserError
+from workers.errors import StorageError, UserError
 from workers.spec.job import Job
 
 JOBS = sum(TINY_JOBS.values())
@@ -48,6 +50,22 @@ def test_only_runs_the_job_that_is_named_and_what_it_needs(tmp_path: Path) -> No
     code, ran, printed = launched(tmp_path, only=[chosen.key[:8]])
     assert (code, ran) == (0, [])
     assert "nothing to do, what --only names is done" in printed
+
+
+def test_artifacts_that_cannot_be_written_stop_a_launch_before_its_jobs_but_not_one_without_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "home" / "artifacts"
+    place.parent.mkdir()
+    place.write_text("a file")
+    with pytest.raises(StorageError, match=rf"^{place}/\.databases/\w+: not a directory$"):
+        launched(tmp_path)
+    place.unlink()
+    assert launched(tmp_path)[0] == 0
+    monkeypatch.setattr(launch_module, "mark_owner", Mock(side_effect=StorageError("read-only file system")))
+    code, ran, printed = launched(tmp_path)
+    assert (code, ran) == (0, [])
+    assert "nothing to do" in printed
 
 
 def test_only_refuses_a_key_of_no_job_and_of_several(tmp_path: Path) -> None:

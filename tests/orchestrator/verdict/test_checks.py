@@ -48,6 +48,12 @@ def test_a_model_without_diagnosis_is_suspicious_and_the_reasons_say_what_to_add
     assert len(reasons(judgement.checks)) == 8
 
 
+def test_what_an_attack_needs_to_be_compared_is_said():
+    few, more = (attack_evidence("pgd", 0.4, steps=steps) for steps in (5, 9))
+    reason = check_more_steps(evidence(few, more)).reason
+    assert reason.startswith("one attack of 10 steps or more, and with more of them or restarts, on 35 examples or more: missing")
+
+
 def test_one_failed_check_is_enough_and_comes_first_among_the_reasons():
     judgement = judge(evidence(*SOUND, attack_evidence("square", 0.1, steps=300), zero=0.01))
     assert judgement.verdict == "unsound"

@@ -1,5 +1,6 @@
 import math
 import re
+import struct
 from fractions import Fraction
 
 import pytest
@@ -59,6 +60,14 @@ def test_epsilon_literals_are_exact_fractions(numerator):
 )
 def test_epsilon_literals_may_be_decimals(literal, value):
     assert epsilon_fraction(literal) == value
+
+
+@pytest.mark.parametrize(
+    "digits", [repr(8 / 255), f"{8 / 255:.15g}", "0.031372549", "0.03137255", repr(struct.unpack("f", struct.pack("f", 8 / 255))[0])]
+)
+def test_an_epsilon_as_tools_write_it_is_the_fraction_that_it_is_next_to(digits):
+    assert epsilon_fraction(digits) == Fraction(8, 255)
+    assert epsilon_fraction("0.0313726") == Fraction("0.0313726")
 
 
 @pytest.mark.parametrize("literal", ["0", "-1/255", "8", "256/255", "1.0000001", "1e2"])

@@ -24,7 +24,7 @@ def open_filesystem(url: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs
 
     scheme, _, rest = url.partition("://")
-    if scheme != "memory" and not rest.strip("/"):
+    if not rest.strip("/"):
         raise UserError(f"{url}: names no host, bucket or path; write {scheme}://NAME/PATH")
     try:
         # Other processes write there too: a cached listing would be outdated.

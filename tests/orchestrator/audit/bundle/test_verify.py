@@ -120,6 +120,12 @@ def _epsilon(contents: dict[str, Any], _: Files) -> None:
     contents["claim"]["epsilon"] = 0.5
 
 
+def _wider_attack(contents: dict[str, Any], _: Files) -> None:
+    """Say of the attack and of the claim that they had twice the epsilon."""
+    for found in (contents["claim"], contents["attacks"][0]["spec"]["attack"]):
+        found["epsilon"], found["epsilon_literal"] = 16 / 255, "16/255"
+
+
 def _image(change: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Change:
     def retouch(_: dict[str, Any], files: Files) -> None:
         found, clean = load(files[ATTACK]), load(files[EXAMPLES])["clean"]
@@ -142,6 +148,10 @@ FALSE: dict[str, tuple[Change, str]] = {
     "a flag": (_flag, r"is said to be right, and is wrong \(1 of 80 outcomes on 40 random examples differ\)"),
     "a figure": (_figure, "the robust accuracy is said to be .* %, the outcomes in the bundle give"),
     "a wider ball": (_epsilon, "has the ball linf 0.0313725, the claim linf 0.5"),
+    "a wider ball, of the attack too": (
+        _wider_attack,
+        "no adversarial example lies farther than 0.0314 from its input, and attacks within",
+    ),
     "out of the ball": (_image(lambda made, _: made + 0.01), r"outside the ball of epsilon 0.0313725\d* \(linf\)"),
     "out of the bounds": (_image(lambda made, clean: torch.where(clean > 0.79, 1.5, made)), "outside"),
     "clean ones": (_image(lambda _, clean: clean), "is said to be wrong, and is right"),

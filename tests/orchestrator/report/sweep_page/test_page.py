@@ -114,6 +114,8 @@ def test_tables_are_packed_to_letters_that_mean_nothing_in_html() -> None:
 def test_cells_that_json_or_the_eye_would_lose_are_written_out() -> None:
     losses = [{"loss": value} for value in (1.5, float("inf"), float("nan"), None)]
     assert table_payload(table_of_records(losses))[0]["values"] == [1.5, "inf", "nan", None]
+    shares = [{"rank": 1 / 18}, {"rank": 12345678}]
+    assert table_payload(table_of_records(shares))[0]["values"] == [0.0555556, 12345678]
     assert table_payload(table_of_records([{"name": "a\u202eb"}]))[0]["values"] == ["a\\u202eb"]
 
 
