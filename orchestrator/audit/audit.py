@@ -139,8 +139,9 @@ def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, in
         if code or is_settled or launched == len(all_rounds) or options.budget.is_spent:
             if options.bundle is not None and not code:
                 found = replace(found, claimed=_write_bundle(options.bundle, options, file, found))
-            elif options.bundle is not None:
-                say(console, f"audit: {options.bundle} is not written, for jobs are not done; the same command continues")
+            elif code:
+                missing = "" if options.bundle is None else f"{options.bundle} is not written, for "
+                say(console, f"audit: {missing}jobs are not done; the same command continues")
             return (replace(found, following=None) if is_settled else found), code
         say(console, f"audit: the verdict is in doubt; next: {all_rounds[launched].purpose}")
 

@@ -24,8 +24,8 @@ from orchestrator.verdict.evidence import ModelEvidence
 Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
-RULES = 5
-"""Version of the rules. Raise it when the same evidence leads to another verdict or worst case: models are then judged again at the next
+RULES = 6
+"""Version of the rules. Raise it when the same evidence leads to another verdict, reason or worst case: models are judged again at the next
 launch."""
 
 _CHECKS = (
