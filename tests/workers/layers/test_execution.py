@@ -151,3 +151,31 @@ def test_a_copied_network_shares_one_sketch_of_its_own():
     twins = nn.Sequential(layer("linear", "reconstruct", sketch), nn.Identity())
     other = copy.deepcopy(twins)
     assert other[0].kernel.sketch is not sketch
+
+
+@pytest.mark.parametrize("name", ["3x3", "linear", "transposed"])
+def test_the_kernel_of_weights_that_stay_is_built_once_and_anew_when_they_change(name, monkeypatch):
+    """An attack's gradients are those by a kernel that is built for each pass, also of copies and of other weights in their place."""
+    frozen = layer(name, "reconstruct", seeded(1.0)).requires_grad_(False)
+    inputs = torch.randn(2, LAYERS[name][0][1], *SIZES[len(LAYERS[name][0])], generator=generator(6), dtype=torch.float64)
+    trained = copy.deepcopy(frozen).requires_grad_(True)
+    built, build = [], type(frozen.kernel).build
+    monkeypatch.setattr(type(frozen.kernel), "build", lambda self, scales: built.append(id(self)) or build(self, scales))
+
+    def slope(of):
+        leaf = inputs.clone().requires_grad_()
+        return torch.autograd.grad(of(leaf).square().sum(), leaf)[0]
+
+    assert torch.equal(slope(frozen), slope(trained))
+    assert torch.equal(slope(frozen), slope(trained))
+    assert built.count(id(frozen.kernel)) == 1
+    changed = copy.deepcopy(frozen)
+    for kept in (frozen, changed):
+        kept.kernel.core.mul_(2)
+    with torch.no_grad():
+        trained.kernel.core.mul_(2)
+    assert torch.equal(slope(frozen), slope(trained))
+    assert torch.equal(slope(changed), slope(trained))
+    halved = torch.func.functional_call(frozen, {"kernel.core": frozen.kernel.core / 2}, (inputs,))
+    frozen.kernel.core.div_(2)
+    assert torch.equal(halved, frozen(inputs))
