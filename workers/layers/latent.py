@@ -126,7 +126,8 @@ class LatentLayer(nn.Module, ABC):
         weights = list(self.kernel.parameters())
         if any(scale is not None for scale in scales) or any(weight.requires_grad for weight in weights):
             return self.kernel.build(scales)
-        if torch.compiler.is_compiling() or torch.is_inference_mode_enabled():  # its tensors are for there alone
+        elsewhere = torch.compiler.is_compiling() or torch.is_inference_mode_enabled()  # tensors made there are for there alone
+        if elsewhere or torch.is_autocast_enabled(weights[0].device.type):
             return self.kernel.build(scales)
         state = [(weight._version, weight.device, weight.dtype) for weight in weights]
         if self._kept is None or self._kept[1] != state or any(map(operator.is_not, self._kept[0], weights)):

@@ -179,3 +179,15 @@ def test_the_kernel_of_weights_that_stay_is_built_once_and_anew_when_they_change
     halved = torch.func.functional_call(frozen, {"kernel.core": frozen.kernel.core / 2}, (inputs,))
     frozen.kernel.core.div_(2)
     assert torch.equal(halved, frozen(inputs))
+
+
+def test_a_kernel_that_is_kept_is_no_other_in_reduced_precision():
+    frozen = layer("3x3", "reconstruct", seeded(1.0)).requires_grad_(False).float()
+    inputs = torch.randn(2, LAYERS["3x3"][0][1], *SIZES[len(LAYERS["3x3"][0])], generator=generator(6))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = frozen(inputs)
+    exact = frozen(inputs)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(frozen(inputs), before)
+    assert exact.dtype == torch.float32
+    assert torch.equal(frozen(inputs), exact)
