@@ -1,4 +1,6 @@
-"""Completion of words in a shell: names of sweeps and of spaces. What cannot be read completes nothing, and says nothing.
+"""Completion of words in a shell: names of sweeps and spaces, words that are explained, kinds of components.
+
+What cannot be read completes nothing, and says nothing.
 
 Shells put a completed word on the command line as it is: names that mean more than themselves there are left out.
 """
@@ -34,6 +36,21 @@ def complete_space(incomplete: str) -> list[str]:
 
     files = filter(_WORD.fullmatch, _files(incomplete))
     return [*(name for name, _ in builtin_spaces() if name.startswith(incomplete)), *files]
+
+
+def complete_word(incomplete: str) -> list[str]:
+    """The glossary's words and the settings of a space."""
+    from orchestrator.naming.glossary import settings, words
+
+    known = dict.fromkeys([*words(), *(entry.path for entry in settings())])
+    return [word for word in known if word.startswith(incomplete) and _WORD.fullmatch(word)]
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    """The kinds of components."""
+    from workers.registry import REGISTRIES
+
+    return [kind for kind in REGISTRIES if kind.startswith(incomplete)]
 
 
 def _files(incomplete: str) -> Iterator[str]:

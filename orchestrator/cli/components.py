@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_kind
 from orchestrator.cli.options import DataFolder, Output, TableFormat, show
 
 
@@ -16,6 +17,7 @@ def components(
         typer.Argument(
             help="model, dataset, attack, defence, loss, metric or corruption; or a library, such as foolbox. All kinds if left out.",
             show_default=False,
+            autocompletion=complete_kind,
         ),
     ] = None,
     *,

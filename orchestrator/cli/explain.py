@@ -5,13 +5,17 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_word
 from orchestrator.cli.options import Output, TableFormat, show
 
 
 @command(group="look")
 def explain(
     word: Annotated[
-        str | None, typer.Argument(help="Such as knowledge, theta, verdict, pgd, model.rank_fraction.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="Such as knowledge, theta, verdict, pgd, model.rank_fraction.", show_default=False, autocompletion=complete_word
+        ),
     ] = None,
     *,
     output: Output = TableFormat.table,

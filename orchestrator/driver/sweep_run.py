@@ -51,7 +51,7 @@ class SweepRun:
         self.supply = JobSupply(queue, self.meter, source=source, known=(*known, *jobs), elsewhere=elsewhere, note=self._note)
         self._superseded: Counter[str] = Counter()
         self._observer = observer
-        self.last_event = "starting workers, which load PyTorch"
+        self.last_event = "starting, which loads PyTorch"
         self._progress: dict[str, str] = {}
         self.slots = 1
         self.interrupted = False

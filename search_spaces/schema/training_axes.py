@@ -83,7 +83,8 @@ def _count_range(value: object) -> tuple[int, int]:
 
 def _ends(value: object) -> tuple[object, object]:
     if not isinstance(value, list | tuple) or len(value) != _PAIR:
-        raise ValueError("must be [low, high]")
+        example = f", such as [{value}, {value}]" if isinstance(value, int | float | str) else ""
+        raise ValueError(f"must be [low, high]{example}")
     return value[0], value[1]
 
 

@@ -82,7 +82,11 @@ IMAGES = "one of convnext, preact_resnet18, resnet, resnet18, vgg, vit, wide_res
             "epochs: 2\n  adversarial_epsilon: [2, 8]",
             "x.yaml:9: training.adversarial_epsilon=[2, 8]: must be in (0, 1] (input units: 8/255, not 8)",
         ),
-        ("epochs: 2", "epochs: 2\n  adversarial_epsilon: 8/255", "x.yaml:9: training.adversarial_epsilon='8/255': must be [low, high]"),
+        (
+            "epochs: 2",
+            "epochs: 2\n  adversarial_epsilon: 8/255",
+            "x.yaml:9: training.adversarial_epsilon='8/255': must be [low, high], such as [8/255, 8/255]",
+        ),
         (
             "epochs: 2",
             "epochs: 2\n  adversarial_steps: [[1, 2], [3, 2]]",

@@ -39,6 +39,12 @@ def test_sweeps_and_spaces_are_completed(home: Path) -> None:
     assert completed("robustsweep results --home nowhere t", home) == []
 
 
+def test_words_and_kinds_are_completed(home: Path) -> None:
+    assert completed("robustsweep explain knowl", home) == ["knowledge"]
+    assert "model.theta" in completed("robustsweep explain model.t", home)
+    assert completed("robustsweep components de", home) == ["defence"]
+
+
 def test_names_that_a_shell_would_run_are_not_put_on_its_line(home: Path, tmp_path: Path) -> None:
     for hostile in ("t;touch x", "t$(touch x)", "t`touch x`", "t\nx", "t x", "t>x", "t&x", "-t", "t\x1b[31m"):
         with open_store(f"sqlite:///{tmp_path}/sweeps/results.db", upgrade=True) as store:
