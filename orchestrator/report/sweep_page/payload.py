@@ -11,7 +11,7 @@ from orchestrator.figures.picture import Picture, Record
 from orchestrator.tables.table import Cell, Column, Table, shown, table_of
 from orchestrator.terminal.escaping import visible
 
-_PLAIN = frozenset({int, float, bool, type(None)})
+_PLAIN = frozenset({int, bool, type(None)})
 
 
 def pack(value: object) -> str:
@@ -65,8 +65,7 @@ def table_payload(table: Table) -> list[dict[str, Any]]:
 
 def _values(cells: Sequence[Cell], column: Column) -> list[Any]:
     """Return the cells for JSON: few values, of many rows; plain ones as they are."""
-    are_plain = column.kind in ("text", "number") and _PLAIN.issuperset(map(type, cells))
-    if are_plain and all(isfinite(cell) for cell in cells if isinstance(cell, float)):
+    if column.kind in ("text", "number") and _PLAIN.issuperset(map(type, cells)):
         return list(cells)
     keys = [(type(cell), cell) for cell in cells]
     known = {key: _value(key[1], column) for key in set(keys)}

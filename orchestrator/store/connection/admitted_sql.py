@@ -135,7 +135,9 @@ def _check_tree(query: "Expr", tokens: "list[Token]") -> None:
             raise UserError(f"query: {_unknown_relation(table.sql('postgres', comments=False))}")
     for column in query.find_all(exp.Column):
         if not isinstance(column.this, exp.Star) and (of := column.args.get("table")) and not _is_column(column, _folded(of)):
-            raise UserError(f"query: {_unknown_field(column.name)}")
+            known = {_name_of(source) for select in query.find_all(exp.Select) for source in _sources(select)}
+            unknown = f"{of.name}.{column.name}: neither a setting nor a column of a table of this query"
+            raise UserError(f"query: {_unknown_field(column.name) if _folded(of) in known else unknown}")
     with_columns = Counter(_folded(found.this) for found in query.find_all(exp.TableAlias) if found.columns)
     for name, times in Counter(_called(tokens)).items():
         if times > with_columns[name]:  # the others are names of tables with names of their columns: `WITH t (a, b) AS`
@@ -149,13 +151,17 @@ def _is_column(column: "exp.Column", of: str) -> bool:
     field, select = _folded(column.this), column.parent_select
     while select is not None:
         for source in _sources(select):
-            alias = source.args.get("alias")
-            if of == _folded(alias.this if alias else source.this):
+            if of == _name_of(source):
+                alias = source.args.get("alias")
                 rows = isinstance(source, exp.Subquery | exp.Values) or isinstance(source.this, exp.Identifier | exp.Subquery)
                 named = [_folded(found) for found in alias.find_all(exp.Identifier)] if alias else []
                 return rows or field in (*FUNCTIONS, *_RETURNED, *named)
         select = select.parent_select
     return field in FUNCTIONS
+
+
+def _name_of(source: "Expr") -> str:
+    return _folded((source.args.get("alias") or source).this)
 
 
 def _sources(select: "exp.Select") -> Iterator["Expr"]:
