@@ -1,5 +1,6 @@
 """The axes of training and fine-tuning."""
 
+import re
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar
 
@@ -42,6 +43,7 @@ from workers.spec.fields import (
 from workers.spec.recipes import RECIPES
 from workers.spec.step_settings import written
 
+_NUMBER = re.compile(r"[0-9./e-]{1,20}")
 _PAIR = 2
 
 
@@ -83,7 +85,7 @@ def _count_range(value: object) -> tuple[int, int]:
 
 def _ends(value: object) -> tuple[object, object]:
     if not isinstance(value, list | tuple) or len(value) != _PAIR:
-        example = f", such as [{value}, {value}]" if isinstance(value, int | float | str) else ""
+        example = f", such as [{value}, {value}]" if _NUMBER.fullmatch(str(value)) else ""
         raise ValueError(f"must be [low, high]{example}")
     return value[0], value[1]
 
