@@ -88,6 +88,12 @@ class Space(Frozen):
             raise ValueError(f"{where}: {found['msg'].removeprefix('Value error, ')}") from None
 
     @property
+    def race(self) -> RacingSection | None:
+        """The race that the trials of a search run; None where they do not."""
+        racing = self.template.get("racing")
+        return None if racing is None else RacingSection.model_validate(racing)
+
+    @property
     def named_weights(self) -> tuple[str, ...]:
         """The weights of adopted networks that the space, or any choice of its search, has, as they are written there."""
         chosen = [parameter.choices for parameter in self.parameters if parameter.name == "model.weights"]
@@ -141,12 +147,11 @@ def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, ha
 
 def _racing_errors(section: object, shared: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
     """Yield the error of a search's race; none where one of the sections is invalid by itself."""
-    racing = shared.get("racing")
-    try:
-        search, race = SearchSection.model_validate(section), RacingSection.model_validate({} if racing is None else racing)
-    except ValidationError:
+    if (racing := shared.get("racing")) is None:
         return
-    if racing is None:
+    try:
+        search, race = SearchSection.model_validate(section), RacingSection.model_validate(racing)
+    except ValidationError:
         return
     try:
         race.require_searched_by(search, seeds=shared.get("seed"))

@@ -44,7 +44,7 @@ def trial_plans(space: Space, store: Store, *, study: Study, artifacts: Artifact
     Raises:
         UserError: the study's trials were measured on other rungs.
     """
-    if space.template.get("racing") is not None:
+    if space.race is not None:
         return lambda _, grid: RacedTrialPlan(space, grid, store, best=partial(best_trial, study, space))
     if space.search is None or not space.search.rungs:
         return lambda _, grid: FullTrialPlan(space, grid, store)

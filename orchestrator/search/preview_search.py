@@ -1,6 +1,6 @@
 """`robustsweep plan` of a search: preview of trials that have not been suggested yet. Without Optuna, and without writing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from orchestrator.paths import Paths
@@ -33,7 +33,7 @@ class SearchPlan:
             f"sweep {self.space.name}: {section.n_trials} trials by {section.sampler}, {self.trials.left} left",
             f"at most {section.n_parallel} at a time",
             *([f"rungs: {len(section.rungs)}; from each the best 1 in {section.reduction_factor} continue"] if section.rungs else []),
-            *_racing_in_words(self.space),
+            *([_race_in_words(self.space.race)] if self.space.race else []),
             f"trials in the study: {states}",
             *(f"{objective.goal} {objective.words}" for objective in section.objectives),
             *(f"subject to {constraint}" for constraint in section.constraints),
@@ -75,12 +75,8 @@ def _split_in_words(space: Space) -> str:
     return f"chosen on validation (data.validation_examples {held_out}); the best are measured on test at the end"
 
 
-def _racing_in_words(space: Space) -> Iterator[str]:
-    """Say that trials race, if they do."""
-    racing = space.template.get("racing")
-    if racing is not None:
-        shard = RacingSection.model_validate(racing).shard
-        yield f"racing: attacks in shards of {shard:,} examples; a trial ends once the best so far is surely better"
+def _race_in_words(race: RacingSection) -> str:
+    return f"racing: attacks in shards of {race.shard:,} examples; a trial ends once the best so far is surely better"
 
 
 def _range(parameter: Parameter) -> str:

@@ -37,10 +37,12 @@ class RacedTrialPlan:
         self._error_rate = self._attack.rules.error_rate / space.search.n_trials
         self._before, self._whole = list(grid_jobs(grid)), FullTrialPlan(space, grid, store)
         self._of_shards = [self._attack.shard(number) for number in range(self._attack.rules.shards)]
+        self._measuring = [self._attack.outcomes(jobs) for jobs in self._of_shards]
+        self._rivals: dict[int, tuple[RacedAttack, list[Job]]] = {}
         self._shards = 0
 
     def advance(self) -> Sequence[Job] | TrialOutcome | None:
-        outcomes = self._known([self._attack.outcomes(jobs) for jobs in self._of_shards])
+        outcomes = self._known(self._measuring)
         if len(outcomes) < self._shards:
             return None  # a result that is not in the database yet
         if self._shards == len(self._of_shards):
@@ -53,15 +55,23 @@ class RacedTrialPlan:
 
     def _better_trial(self, outcomes: Sequence[Correct]) -> int | None:
         """Return the number of the best trial, where that is surely better by the shards that this one has the outcomes of."""
-        best = self._best()
-        attack = None if best is None else self._attack_of(best[1])
-        if best is None or attack is None or attack.sample != self._attack.sample or not (found := self._known([attack.joined()])):
+        if (best := self._best()) is None:
+            return None
+        attack, joined = self._rival(*best)
+        if attack.sample != self._attack.sample or not (found := self._known([joined])):
             return None
         firsts = range(attack.rules.shard, attack.rules.examples, attack.rules.shard)
         theirs = _entrant(attack, [np.asarray(part, dtype=np.bool_) for part in np.split(found[0], firsts, axis=2)])
         mine = _entrant(self._attack, outcomes)
         pair = (mine, theirs) if self._objective.goal == "minimize" else (theirs, mine)
         return best[0] if leaves_surely_more(*pair, examples=attack.rules.examples, error_rate=self._error_rate) else None
+
+    def _rival(self, number: int, grid: Grid) -> tuple[RacedAttack, list[Job]]:
+        """Return the attack on another trial's model, and the jobs of its whole result: from shard to shard the best is mostly the same."""
+        if number not in self._rivals:
+            attack = self._attack_of(grid)
+            self._rivals[number] = attack, attack.joined()
+        return self._rivals[number]
 
     def _attack_of(self, grid: Grid) -> RacedAttack:
         """Return the attack by which a trial's objective is measured."""

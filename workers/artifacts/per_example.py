@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from workers.components.settings import Frozen
 
 _CLASS, _NUMBER = np.dtype("<u2"), np.dtype("<f2")
+BYTES_EACH = _NUMBER.itemsize
+"""Size of each of an example's numbers."""
 Numbers = NDArray[np.float64]
 
 

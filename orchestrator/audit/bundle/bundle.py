@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -130,26 +129,30 @@ def _integers(archive: Archive, file: str, found: NamedArrays, name: str, count:
 def contradiction(bundle: Bundle) -> str | None:
     """Describe in what the bundle contradicts itself, as far as that shows without the network; None where it does not."""
     contents, claim = bundle.contents, bundle.contents.claim
+    farthest = 0.0
     for adversarial in bundle.adversarial:
-        if problem := _outside(bundle, adversarial):
-            return f"{adversarial.name}: {problem}"
+        try:
+            farthest = max(farthest, _distance(bundle, adversarial))
+        except JobError as error:
+            return f"{adversarial.name}: {error}"
     others = [found for found in contents.attacks if (found.spec.attack.norm, found.spec.attack.epsilon) != (claim.norm, claim.epsilon)]
     if others:
         attack = others[0].spec.attack
         return f"{_named(others[0])} has the ball {attack.norm} {attack.epsilon:g}, the claim {claim.norm} {claim.epsilon:g}"
-    return _other_numbers(bundle) or _unsupported(bundle) or _unused(bundle)
+    return _other_numbers(bundle) or _unsupported(bundle) or _unused(bundle, farthest)
 
 
-def _outside(bundle: Bundle, adversarial: Adversarial) -> str | None:
+def _distance(bundle: Bundle, adversarial: Adversarial) -> float:
+    """Return the largest distance of an attack's examples from their inputs; 0 where there are none.
+
+    Raises:
+        JobError: one lies outside the ball or the input range.
+    """
     if not len(adversarial.places):
-        return None
+        return 0.0
     info, attack = bundle.contents.data_info, adversarial.attack.spec.attack
     made, clean = torch.from_numpy(adversarial.examples), torch.from_numpy(bundle.clean[adversarial.places])
-    try:
-        check_examples(made, clean, epsilon=attack.epsilon, bounds=(info.low, info.high), norm=attack.norm)
-    except JobError as error:
-        return str(error)
-    return None
+    return check_examples(made, clean, epsilon=attack.epsilon, bounds=(info.low, info.high), norm=attack.norm)
 
 
 def _other_numbers(bundle: Bundle) -> str | None:
@@ -177,13 +180,9 @@ def _unsupported(bundle: Bundle) -> str | None:
     return None if not len(missing) else f"example {missing[0]} counts as fooled, and nothing in the bundle fools it"
 
 
-def _unused(bundle: Bundle) -> str | None:
+def _unused(bundle: Bundle, farthest: float) -> str | None:
     """Find that no adversarial example is near its ball's edge: the attacks had a smaller epsilon than is said."""
     claim, info = bundle.contents.claim, bundle.contents.data_info
-    order, farthest = np.inf if claim.norm == "linf" else 2, 0.0
-    for found in bundle.adversarial:
-        offsets = (found.examples - bundle.clean[found.places]).reshape(-1, prod(info.shape))
-        farthest = max(farthest, float(np.linalg.norm(offsets, ord=order, axis=1).max(initial=0)))
     if not 0 < farthest < _TO_THE_EDGE * min(claim.epsilon, (info.high - info.low) / 2):
         return None
     ball = f"{claim.norm} {claim.epsilon_literal}"

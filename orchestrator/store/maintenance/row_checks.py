@@ -17,13 +17,14 @@ from orchestrator.store.schema.sweep_tables import LookReason
 from orchestrator.verdict import Verdict
 from orchestrator.verdict.attack_comparison import VerdictCheck
 from workers.artifacts.outcomes import EpochRecord
+from workers.artifacts.per_example import BYTES_EACH
 from workers.errors import UserError
 from workers.spec import fields
 from workers.spec.diagnosis import ProbeKnowledge
 from workers.spec.keys import KEY_VERSION
 
 _SHOWN = 60
-_OF_EACH_EXAMPLE, _BYTES = {"classes", "margins", "sizes"}, 2
+_OF_EACH_EXAMPLE = {"classes", "margins", "sizes"}
 _HexKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -178,8 +179,8 @@ def contradiction(row: Mapping[str, Any]) -> str | None:
 def _wrong_sizes(row: Mapping[str, Any]) -> str | None:
     """Describe what is not of as many examples as the row, or which of these are beyond the last; None where all is right."""
     for name in _OF_EACH_EXAMPLE & row.keys():
-        if row[name] is not None and len(row[name]) != _BYTES * row["n_examples"]:
-            return f"{len(row[name])} bytes of {name} for {row['n_examples']} examples: must be {_BYTES} each"
+        if row[name] is not None and len(row[name]) != BYTES_EACH * row["n_examples"]:
+            return f"{len(row[name])} bytes of {name} for {row['n_examples']} examples: must be {BYTES_EACH} each"
     if "first" in row and row["first"] + row["n_examples"] > row["of_examples"]:
         return f"examples {row['first']} to {row['first'] + row['n_examples']} of {row['of_examples']}"
     return None
