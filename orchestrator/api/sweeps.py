@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from orchestrator.api.frames import frame_of_rows
 from orchestrator.api.results import Results
-from orchestrator.executors.base import Resources
-from orchestrator.launching.choose_executor import ExecutorName
+from orchestrator.executors.base import ExecutorName, Resources
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch

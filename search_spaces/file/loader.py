@@ -19,7 +19,7 @@ from search_spaces.schema.wording import listed, shown
 from search_spaces.space import VARIANTS, Location, Space, as_written, given_twice, origin, space_type, usable, with_flat_settings
 from workers.components.references import scheme_of
 from workers.errors import UserError, did_you_mean
-from workers.files.regular_files import open_regular
+from workers.files import open_regular
 from workers.plugins import load_plugins, named_in_environment
 
 MAX_BYTES = 200_000

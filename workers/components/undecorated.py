@@ -22,7 +22,7 @@ _OF_INFO: Mapping[str, Callable[[DatasetInfo], Any]] = {
     **dict.fromkeys(("in_channels", "in_chans"), lambda info: info.shape[0]),
     "info": lambda info: info,
 }
-"""What a network's factory is given, by the names of its parameters."""
+"""Arguments of a network's factory, by the names of its parameters."""
 _CLASSES = ("info", "n_classes", "num_classes")
 _PLAIN = (bool, int, float, str)
 _Parameters = Mapping[str, inspect.Parameter]

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from workers.components.facts import CodeSource, PluginVersion
 from workers.errors import UserError
-from workers.files.regular_files import read_regular
+from workers.files import read_regular
 from workers.plugins.definitions import Definitions, ModuleParts
 
 _PACKAGE = "__init__.py"

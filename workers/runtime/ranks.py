@@ -17,7 +17,7 @@ from torch.multiprocessing.spawn import spawn
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.errors import JobError, UserError
-from workers.files.abandoned_folders import folder_until_the_end
+from workers.files import folder_until_the_end
 from workers.plugins import Archives, archives, job_from_json, receive
 from workers.progress import Report, say_nothing
 from workers.runtime.room import Room

@@ -9,7 +9,7 @@ from tempfile import NamedTemporaryFile
 
 from workers.data.loading.array_cache import stat_key
 from workers.errors import UserError
-from workers.files.user_cache import user_cache
+from workers.files import user_cache
 from workers.weights.digest import digest_of, tensors_in
 from workers.weights.place import SAFE
 

@@ -17,7 +17,7 @@ from safetensors.numpy import load
 from orchestrator.audit.bundle.contents import CONTENTS, FILE_NAME, FORMAT_VERSION
 from workers.artifacts.artifacts import checksum
 from workers.errors import UserError, first_line
-from workers.files.regular_files import read_regular
+from workers.files import read_regular
 
 _CHECKSUM = "sha256"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)

@@ -93,7 +93,7 @@ def _policy(scripts: Iterable[str]) -> str:
 
 
 def _summary(evidence: Evidence) -> str:
-    jobs, rows = evidence.jobs, evidence.rows
+    jobs, rows = evidence.status.totals, evidence.rows
     models = len({row.model_key for row in rows})
     said = [
         f"{sum(jobs.values())} jobs, {jobs['done']} done",

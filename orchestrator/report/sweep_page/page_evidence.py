@@ -1,6 +1,5 @@
 """All data of a sweep that a report shows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,12 +52,6 @@ class Evidence:
     def figure_rows(self) -> FigureRows:
         """The rows, with what figures and tables of them share."""
         return FigureRows(self.rows)
-
-    @property
-    def jobs(self) -> Mapping[str, int]:
-        """Number of jobs in each state, over all stages."""
-        states = ("done", "running", "waiting", "failed", "blocked")
-        return {state: sum(getattr(counts, state) for counts in self.status.stages.values()) for state in states}
 
 
 def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:

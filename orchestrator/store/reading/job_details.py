@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -16,6 +16,7 @@ from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.statistics.verdict import checks_of, reasons
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.sweep_status import blocked_jobs, running_jobs
+from orchestrator.store.reading.values import JobState
 from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.result_tables import (
@@ -35,9 +36,6 @@ from orchestrator.terminal import hints
 from workers.artifacts.outcomes import unpack_flags
 from workers.errors import UserError
 from workers.spec.fields import CRAFTED, Stage
-
-JobState = Literal["done", "running", "waiting", "failed", "blocked"]
-"""States of a job, as `StageCounts` counts them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

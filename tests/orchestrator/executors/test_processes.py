@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.executors import process_executor
 from orchestrator.executors.base import Resources, gpus_here
-from orchestrator.executors.processes import process_executor
 from orchestrator.launching import choose_executor
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import Paths

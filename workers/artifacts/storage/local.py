@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from workers.artifacts.storage.base import TEMPORARY, Check, nothing
-from workers.artifacts.storage.sharding import is_job, is_shard, sharded
+from workers.artifacts.storage.base import TEMPORARY, Check, is_job, is_shard, nothing, sharded
 from workers.errors import StorageError, SupersededError
-from workers.files.regular_files import read_regular
+from workers.files import read_regular
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 

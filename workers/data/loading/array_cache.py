@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.errors import DataError
-from workers.files.user_cache import TEMPORARY, user_cache, write_text
+from workers.files import TEMPORARY, user_cache, write_text
 
 Rows = NDArray[Any]
 

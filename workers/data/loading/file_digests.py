@@ -9,8 +9,7 @@ from pathlib import Path
 
 from workers.data.loading.array_cache import cache_folder
 from workers.errors import DataError
-from workers.files.regular_files import open_regular
-from workers.files.user_cache import write_text
+from workers.files import open_regular, write_text
 
 _YOUNG = 2 * 10**9  # ns: a file that was written just now may be written again within its time's resolution
 Known = Mapping[str, tuple[int, int, str]]

@@ -12,7 +12,7 @@ from workers.artifacts.storage import absolute_path
 from workers.data.loading.array_cache import one_at_a_time
 from workers.data.loading.source import Dataset, DataSource
 from workers.errors import DataError, UserError, first_line
-from workers.files.user_cache import user_cache
+from workers.files import user_cache
 
 DataRoot = Path | str | None
 """Place of data sets: a folder, or (a text with `://` in it) a URL of fsspec."""

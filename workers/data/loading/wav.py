@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.errors import DataError
-from workers.files.regular_files import open_regular
+from workers.files import open_regular
 
 SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768
