@@ -237,7 +237,7 @@ class Sweep:
         Raises:
             UserError: no such figure, or nothing to draw it from.
         """
-        from orchestrator.report.sweep_page.page_evidence import gather
+        from orchestrator.report.sweep_page.page_data import gather
         from orchestrator.report.sweep_page.sections import FIGURES, sections
 
         if name not in FIGURES:

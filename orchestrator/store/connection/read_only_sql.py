@@ -29,15 +29,15 @@ _MIGHTY = "pg_execute_server_program pg_write_server_files pg_read_server_files 
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Result of a statement: the columns' names, of which no two are equal, and rows of values as the database has them (SQLite's
+class NamedRows:
+    """Result of a query: the columns' names, of which no two are equal, and rows of values as the database has them (SQLite's
     timestamps are texts and its booleans 0 or 1)."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
 
 
-def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool = False) -> Answer:
+def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool = False) -> NamedRows:
     """Run one statement that only reads; see `orchestrator.store.schema.views` for what to ask.
 
     Args:
@@ -73,13 +73,13 @@ def _plain(statement: str) -> str:
     return statement.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> Answer:
+def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> NamedRows:
     """Ask in a thread: what stops this one, such as Ctrl-C or the timeout, interrupts the statement, whenever it comes."""
     refused: list[str] = []
     longest = driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     driver.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").close()  # their first use looks like a change of the schema
     driver.set_authorizer(authorizer(refused.append))
-    asked: Future[Answer] = Future()
+    asked: Future[NamedRows] = Future()
     thread = Thread(target=_settle, args=(asked, lambda: _fetched(driver.execute(statement))), daemon=True)
     try:
         thread.start()
@@ -98,14 +98,14 @@ def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> A
         driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
 
-def _settle(asked: "Future[Answer]", answer: Callable[[], Answer]) -> None:
+def _settle(asked: "Future[NamedRows]", answer: Callable[[], NamedRows]) -> None:
     try:
         asked.set_result(answer())
     except BaseException as error:
         asked.set_exception(error)
 
 
-def _ask_postgresql(driver: Any, statement: str, timeout: float, *, force: bool) -> Answer:
+def _ask_postgresql(driver: Any, statement: str, timeout: float, *, force: bool) -> NamedRows:
     """Declare a cursor, which PostgreSQL makes for a single query alone; the transaction is a reading one already."""
     is_explain = admit(statement)
     _take_reading_role(driver, force=force)
@@ -139,7 +139,7 @@ def _take_reading_role(driver: Any, *, force: bool) -> None:
         raise UserError(f"query: this role may do more than read ({', '.join(mighty)}); {advice}")
 
 
-def _fetched(cursor: Any, *, until: float | None = None) -> Answer:
+def _fetched(cursor: Any, *, until: float | None = None) -> NamedRows:
     """Return all rows.
 
     Raises:
@@ -159,7 +159,7 @@ def _fetched(cursor: Any, *, until: float | None = None) -> Answer:
             raise UserError(f"query: more than {_MOST_CHARACTERS:,} characters; add a LIMIT, or aggregate")
         if until is not None and monotonic() > until:
             raise TimeoutError
-    return Answer(tuple(_told_apart([column[0] for column in cursor.description])), tuple(rows))
+    return NamedRows(tuple(_told_apart([column[0] for column in cursor.description])), tuple(rows))
 
 
 def _told_apart(names: Sequence[str]) -> Iterator[str]:

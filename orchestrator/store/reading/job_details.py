@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
 from typing import Any, get_args
@@ -268,22 +268,10 @@ def _parent_seeds(connection: Connection, key: str) -> dict[str, str]:
 
 
 def _attempts(connection: Connection, key: str) -> tuple[Attempt, ...]:
-    columns = AttemptRecord.number, AttemptRecord.started_at, AttemptRecord.finished_at, AttemptRecord.outcome
-    said = AttemptRecord.error, AttemptRecord.traceback, SweepRecord.name
-    statement = select(*columns, *said).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
+    columns = (AttemptRecord.__table__.c[field.name] for field in fields(Attempt) if field.name != "sweep")
+    statement = select(*columns, SweepRecord.name.label("sweep")).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
     rows = connection.execute(statement.where(AttemptRecord.job_key == key).order_by(AttemptRecord.number))
-    return tuple(
-        Attempt(
-            number=row.number,
-            sweep=row.name,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            outcome=row.outcome,
-            error=row.error,
-            traceback=row.traceback,
-        )
-        for row in rows
-    )
+    return tuple(Attempt(**row) for row in rows.mappings())
 
 
 def _result(connection: Connection, key: str) -> RecordedResult | None:

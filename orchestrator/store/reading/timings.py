@@ -69,9 +69,6 @@ def _took(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[float,
     return found
 
 
-_MOST = 3000
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Footprint:
     """Finished job: its spec, its model (itself, if it trained one), and the most bytes of a GPU that it held."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from workers.attacks.engine.foolbox_backend import foolbox_attack
 from workers.attacks.engine.norms import scaled_exactly
-from workers.attacks.engine.problem import Problem, Standing
+from workers.attacks.engine.problem import ActiveExamples, Problem
 from workers.attacks.engine.queries import compared, gradient, in_bf16, smoothed_gradient
 from workers.errors import UserError
 from workers.spec.attack import AttackSettings
@@ -61,18 +61,18 @@ def projected_gradient_ascent(
     settings, ball = problem.settings, problem.ball
     current = ball.random(problem.generator) if settings.facts.random_start else problem.inputs.clone()
     velocity = torch.zeros_like(current) if momentum else None
-    standing = Standing.all_of(problem, current) if settings.early_stop else None
+    active = ActiveExamples.all_of(problem, current) if settings.early_stop else None
     for _ in range(steps):
         slope, reached = _slope(problem, current, smoothing)
-        if standing is not None and (stay := standing.drop(current, reached)) is not None:
+        if active is not None and (stay := active.drop(current, reached)) is not None:
             if len(stay) == 0:
-                return standing.examples
-            problem, current, slope = standing.problem, current[stay], slope[stay]
+                return active.examples
+            problem, current, slope = active.problem, current[stay], slope[stay]
             velocity = None if velocity is None else velocity[stay]
         if velocity is not None:
             slope = velocity.mul_(momentum).add_(_unit_l1(slope))
         current = problem.ball.project_(current.add_(ball.direction(slope), alpha=stepsize))
-    return current if standing is None else standing.finished(current)
+    return current if active is None else active.finished(current)
 
 
 def _slope(problem: Problem, points: Tensor, smoothing: Smoothing | None) -> tuple[Tensor, Tensor]:

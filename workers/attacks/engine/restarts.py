@@ -115,16 +115,12 @@ def restarted(search: AttackRun) -> Attack:
         best = search(posed)
         for run in range(1, settings.restarts):
             again = replace(posed, run=run)
-            best = improved(again, best, partial(_searched, again, search), drop=settings.early_stop)
+            best = improved(again, best, search, drop=settings.early_stop)
         if posed.logits is not logits:
             posed.watched.require_finite()
         return best
 
     return attack
-
-
-def _searched(problem: Problem, search: AttackRun, chosen: Tensor | None) -> Tensor:
-    return search(problem if chosen is None else problem.of(chosen))
 
 
 def pose(
@@ -178,11 +174,7 @@ def cascade(problem: Problem) -> Tensor:
     first, *others = parts(problem.settings, early_stop=problem.deterministic)
     best = _points(problem, first)
     for part in others:
-
-        def again(chosen: Tensor | None, part: AttackSettings = part) -> Tensor:
-            return _points(problem if chosen is None else problem.of(chosen), part)
-
-        best = improved(problem, best, again, drop=problem.deterministic)
+        best = improved(problem, best, partial(_points, part=part), drop=problem.deterministic)
     return best
 
 

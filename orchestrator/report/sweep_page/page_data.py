@@ -27,7 +27,7 @@ from workers.artifacts.artifacts import Artifacts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class PageData:
     """Frozen data of one sweep; `unread` has a line for each artifact of a surface that could not be read, `gaps` one for what has no
     results, `unshown` one for examples that are not among the `grids`."""
 
@@ -54,7 +54,7 @@ class Evidence:
         return FigureRows(self.rows)
 
 
-def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
+def gather(store: Store, artifacts: Artifacts, sweep: str) -> PageData:
     """Read all data: from the store, and the grids of loss surfaces from the artifacts.
 
     Raises:
@@ -63,7 +63,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
     surfaces, unread = surface_grids(store, artifacts, sweep)
     rows, worst = rows_and_worst_cases(store, sweep)
     grids, unshown = example_grids(store, artifacts, sweep)
-    return Evidence(
+    return PageData(
         surfaces=surfaces,
         unread=unread,
         grids=grids,
