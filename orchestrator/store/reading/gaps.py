@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, union
 
 from orchestrator.naming.own_settings import hashable
 from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words
-from orchestrator.store.connection.session import Store, chunks, sweep_id
+from orchestrator.store.connection.session import Store, rows_in, sweep_id
 from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
@@ -117,11 +117,7 @@ def _errors(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
     """The error of the last failed attempt at each job."""
     columns = AttemptRecord.job_key, AttemptRecord.error
     statement = select(*columns).where(AttemptRecord.outcome == "failed").order_by(AttemptRecord.number)
-    return {
-        row.job_key: row.error or ""
-        for chunk in chunks(keys)
-        for row in connection.execute(statement.where(AttemptRecord.job_key.in_(chunk)))
-    }
+    return {row.job_key: row.error or "" for row in rows_in(connection, statement, AttemptRecord.job_key, keys)}
 
 
 def _reason(trainings: Sequence[_Open], measurements: Sequence[_Open], errors: Mapping[str, str]) -> str:
