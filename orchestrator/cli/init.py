@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from workers.errors import UserError
+from workers.errors import UserError, os_reason
 
 _TEMPLATES = {".py": "plugin.py.txt", ".yaml": "space.yaml.txt"}
 
@@ -40,5 +40,5 @@ def _write_starter(name: str) -> list[Path]:
             with path.open("x", encoding="utf-8") as file:
                 file.write(text.replace("NAME", name))
     except OSError as error:
-        raise UserError(f"init {name}: {path.name}: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(f"init {name}: {path.name}: {os_reason(error)}") from error
     return list(texts)

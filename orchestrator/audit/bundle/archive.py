@@ -16,7 +16,7 @@ from safetensors.numpy import load
 
 from orchestrator.audit.bundle.contents import CONTENTS, FILE_NAME, FORMAT_VERSION
 from workers.artifacts.artifacts import checksum
-from workers.errors import UserError, first_line
+from workers.errors import UserError, first_line, os_reason
 from workers.files import read_regular
 
 _CHECKSUM = "sha256"
@@ -69,7 +69,7 @@ def read_archive(path: Path) -> Archive:
     try:
         content = read_regular(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"{path}: cannot be read: {os_reason(error)}") from None
     try:
         entries = _entries(path, content)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.naming.names import slug
+from orchestrator.naming.names import counted, slug
 from orchestrator.paths import write_atomically
 from orchestrator.report.figures.paper import ImageForm, PaperStyle
 from orchestrator.report.study.candidates import Candidate, Field, front
-from orchestrator.report.study.choose_best import BestOptions, admitted, number_of, read_field
+from orchestrator.report.study.choose_best import BestOptions, admitted, read_field
 from orchestrator.report.study.read_study import StudyRecord
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
 def summary_of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:
     """Summarize the number of models, what they are compared by, and the best."""
     found = f"; {len(best)} on the front: {_named([one.name for one in best], '; ')}" if best else ""
-    return [f"{number_of(len(field.candidates))} by {' and '.join(field.objectives)}{found}."]
+    return [f"{counted(len(field.candidates), 'model')} by {' and '.join(field.objectives)}{found}."]
 
 
 def _named(names: Sequence[str], between: str) -> str:

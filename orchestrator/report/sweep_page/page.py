@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from orchestrator.naming.names import counted
 from orchestrator.report.figures import CONFIG, TEMPLATES
 from orchestrator.report.sweep_page.example_grids import grids_html
 from orchestrator.report.sweep_page.page_data import PageData
@@ -99,11 +100,7 @@ def _summary(page_data: PageData) -> str:
         f"{sum(jobs.values())} jobs, {jobs['done']} done",
         *(f"{jobs[state]} {state}" for state in jobs if state != "done" and jobs[state]),
     ]
-    return f"{_number(models, 'model')}, {_number(len(rows), 'result')}; {', '.join(said)}."
-
-
-def _number(amount: int, thing: str) -> str:
-    return f"{amount} {thing}{'' if amount == 1 else 's'}"
+    return f"{counted(models, 'model')}, {counted(len(rows), 'result')}; {', '.join(said)}."
 
 
 def packed_table(table: Table, *, fill_with: str) -> Markup:

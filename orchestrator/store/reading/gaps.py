@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, union
 
+from orchestrator.naming.names import counted
 from orchestrator.naming.own_settings import hashable
 from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words
 from orchestrator.store.connection.session import Store, rows_in, sweep_id
@@ -57,7 +58,7 @@ def _earlier(connection: Connection, number: int) -> list[str]:
         for record in (CleanResultRecord, AttackResultRecord)
     ]
     models = connection.execute(select(func.count()).select_from(union(*measured).subquery())).scalar_one()
-    return [f"{models} model{'' if models == 1 else 's'} of earlier versions of this space: --all"] if models else []
+    return [f"{counted(models, 'model')} of earlier versions of this space: --all"] if models else []
 
 
 def _unfinished(connection: Connection, number: int, status: Callable[..., str]) -> list[str]:
