@@ -217,7 +217,7 @@ def _of_model(name: str, heading: str, settings: Mapping[tuple[str, str], ModelS
 
 def _metric(name: str) -> ResultColumn:
     found = METRICS.find(name)
-    heading, decimals = (name, 2) if found is None else (found.facts.heading, found.facts.decimals)
+    heading, decimals = (name, 2) if found is None else (found.facts.heading or name, found.facts.decimals)
     return ResultColumn(heading, lambda row: row.metrics.get(name), _DECIMALS.get(decimals, "number"), where_known=True)
 
 
