@@ -150,7 +150,7 @@ def _first(limit: int, first: "FirstRows") -> str:
 
 def _verdict(only: str) -> list[str]:
     """Convert the value of `--only` to a condition of `--where`."""
-    from orchestrator.verdict import VERDICTS
+    from orchestrator.statistics.verdict import VERDICTS
 
     named = [part.strip() for part in only.split(",")]
     for name in named:

@@ -7,7 +7,7 @@ import streamlit as st
 from orchestrator.dashboard.cached_reads import count_done
 from orchestrator.dashboard.context import paths
 from orchestrator.dashboard.elements import choose_sweep, show_picture, show_table
-from orchestrator.figures.picture import Record
+from orchestrator.report.figures.picture import Record
 from orchestrator.report.study.candidates import Candidate, Field, front
 from orchestrator.report.study.choose_best import BestOptions, admitted, read_field
 from orchestrator.report.study.effect_pictures import importances_of

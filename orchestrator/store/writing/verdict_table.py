@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, select
 
+from orchestrator.statistics.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from orchestrator.store.connection.session import chunks
 from orchestrator.store.reading.aggregate import result_table
 from orchestrator.store.reading.measured import WORST_CASE
@@ -19,7 +20,6 @@ from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.base import Row, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
-from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from workers.artifacts.outcomes import unpack_flags
 from workers.spec.attack import AFTER
 
