@@ -75,7 +75,9 @@ def described(error: ErrorDetails, path: Location) -> str:
         return f"{dotted(path)}.{_complaint(error)}"
     if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] in LISTS:
         return f"{dotted(path)}.{_complaint(error)}"
-    return f"{dotted(setting(path))}={shown(error['input'])}: {_complaint(error)}{_or_null(inside)}" if path else _complaint(error)
+    complaint = _complaint(error)
+    null = _or_null(inside) if complaint.startswith(("must be", "one of")) else ""
+    return f"{dotted(setting(path))}={shown(error['input'])}: {complaint}{null}" if path else complaint
 
 
 def _or_null(inside: Location) -> str:

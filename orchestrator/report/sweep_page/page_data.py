@@ -79,5 +79,5 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> PageData:
         provenance=provenance(store, sweep),
         status=sweep_status(store, sweep)[0],
         failures=failures(store, sweep),
-        gaps=missing(store, sweep, earlier=False),
+        gaps=missing(store, sweep),
     )
