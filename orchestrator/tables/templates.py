@@ -81,7 +81,7 @@ def _block(text: str) -> Markup:
 
 def _coded(text: str) -> Markup:
     """Text with what stands between two backquotes as code."""
-    return Markup(_QUOTED.sub(r"<code>\1</code>", escaping.html(text)))  # noqa: S704 (escaped here)
+    return Markup(_QUOTED.sub(r"<code>\1</code>", str(escaping.html(text))))  # noqa: S704 (escaped here)
 
 
 def _tester(kind: type) -> Callable[[object], bool]:
