@@ -292,7 +292,7 @@ class Sweep:
 
 def _titled(figure: "go.Figure", title: str) -> "go.Figure":
     """The figure as it is seen by itself: on white, with its title."""
-    from orchestrator.figures.picture import plain
-    from orchestrator.figures.theme import TEMPLATES
+    from orchestrator.report.figures.picture import plain
+    from orchestrator.report.figures.theme import TEMPLATES
 
     return figure.update_layout(template=TEMPLATES["light"], title_text=plain(title), margin_t=48)

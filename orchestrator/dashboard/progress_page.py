@@ -11,7 +11,7 @@ from orchestrator.dashboard.context import at, opened
 from orchestrator.dashboard.elements import TILE, choose_sweep, draw, frame, show_table
 from orchestrator.dashboard.machine import Machine, gpus, look
 from orchestrator.dashboard.pace import pace_figure
-from orchestrator.scheduling.time_left import WINDOW, TimeLeft, busy_workers, per_minute, time_of_status
+from orchestrator.driver.scheduling.time_left import WINDOW, TimeLeft, busy_workers, per_minute, time_of_status
 from orchestrator.store import Failure, Store, SweepStatus, failures, sweep_status
 from orchestrator.store.leases.leases import age
 from orchestrator.store.reading.dashboard_queries import (

@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.driver.scheduling.job_graph import State
 from orchestrator.driver.sweep_run import SweepRun
-from orchestrator.scheduling.job_graph import State
 from orchestrator.terminal.console import clock, say
 from orchestrator.terminal.escaping import visible
 

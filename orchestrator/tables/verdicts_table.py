@@ -5,11 +5,11 @@ from dataclasses import asdict, replace
 
 from rich.console import RenderableType
 
+from orchestrator.statistics.verdict import reasons
 from orchestrator.store import ModelVerdict
 from orchestrator.tables.table import Column, Mark, Table, TableRow, Tone
 from orchestrator.tables.writers import Format, render
 from orchestrator.terminal.escaping import json_text
-from orchestrator.verdict import reasons
 
 _KEY_DIGITS = 8
 _MOST_IN_FULL = 20

@@ -8,8 +8,8 @@ from math import isclose
 from statistics import fmean
 from typing import Any, get_args
 
-from orchestrator.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.naming.varying_axes import Axes, in_words, settings_of
+from orchestrator.report.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.statistics.differences import separation
 from orchestrator.store import ResultRow

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.figures import Picture
-from orchestrator.figures.picture import Record, number, plain
-from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, drawn, faded, ordered_colours
+from orchestrator.report.figures import Picture
+from orchestrator.report.figures.picture import Record, number, plain
+from orchestrator.report.figures.theme import BESIDE_A_SCALE, PALETTE, drawn, faded, ordered_colours
 from orchestrator.report.study.candidates import Candidate, Field
 from orchestrator.report.study.effects import (
     RESAMPLES,

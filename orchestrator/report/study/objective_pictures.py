@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from orchestrator.figures import Picture
-from orchestrator.figures.picture import Record, number, plain
-from orchestrator.figures.theme import PALETTE, SYMBOLS, drawn
+from orchestrator.report.figures import Picture
+from orchestrator.report.figures.picture import Record, number, plain
+from orchestrator.report.figures.theme import PALETTE, SYMBOLS, drawn
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, is_accuracy
 from orchestrator.tables.table import Value
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orchestrator.figures.picture import Record
+from orchestrator.report.figures.picture import Record
 from orchestrator.report.study import effect_pictures, objective_pictures
 from orchestrator.report.study.candidates import Candidate, Field
 from orchestrator.report.study.effects import Importance, seed_luck

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.figures.paper import ImageForm, PaperStyle
 from orchestrator.naming.names import slug
 from orchestrator.paths import write_atomically
+from orchestrator.report.figures.paper import ImageForm, PaperStyle
 from orchestrator.report.study.candidates import Candidate, Field, front
 from orchestrator.report.study.choose_best import BestOptions, admitted, number_of, read_field
 from orchestrator.report.study.read_study import StudyRecord

@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from orchestrator.figures import CONFIG, TEMPLATES
+from orchestrator.report.figures import CONFIG, TEMPLATES
 from orchestrator.report.sweep_page.example_grids import grids_html
 from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.report.sweep_page.payload import pack, picture_payload, table_payload

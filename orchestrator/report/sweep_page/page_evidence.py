@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from orchestrator.figures.attack_conditions import FigureRows
+from orchestrator.report.figures.attack_conditions import FigureRows
 from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
 from orchestrator.report.sweep_page.example_grids import ExampleGrid, example_grids
 from orchestrator.report.sweep_page.findings import Findings
@@ -86,5 +86,5 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         provenance=provenance(store, sweep),
         status=sweep_status(store, sweep)[0],
         failures=failures(store, sweep),
-        gaps=missing(store, sweep, earlier=False),
+        gaps=missing(store, sweep),
     )

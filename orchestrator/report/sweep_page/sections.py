@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.figures import (
+from orchestrator.naming.names import surface_family
+from orchestrator.report.figures import (
     Picture,
     Pictures,
     accuracy_curves,
@@ -15,8 +16,7 @@ from orchestrator.figures import (
     shown_first,
     training_curves,
 )
-from orchestrator.figures.attack_conditions import best_models
-from orchestrator.naming.names import surface_family
+from orchestrator.report.figures.attack_conditions import best_models
 from orchestrator.report.surface_grids import families, surface_draws
 from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.tables.table import Table

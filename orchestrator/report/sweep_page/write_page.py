@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.figures.paper import ImageForm, PaperStyle
 from orchestrator.garbage import uncollected
 from orchestrator.naming.names import slug
 from orchestrator.paths import Paths, write_atomically
+from orchestrator.report.figures.paper import ImageForm, PaperStyle
 from orchestrator.store import open_store
 from workers.errors import UserError, did_you_mean
 

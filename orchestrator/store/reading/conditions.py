@@ -10,10 +10,10 @@ from typing import Any, get_args, get_type_hints
 from sqlalchemy import ColumnElement, Connection, not_, or_, select
 
 from orchestrator.naming.own_settings import FIELDS, declared_names, named_settings, value_of
+from orchestrator.statistics.verdict import VERDICTS
 from orchestrator.store.reading.measured import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, TrainedModelRecord
-from orchestrator.verdict import VERDICTS
 from workers.components.component_registry import Registry
 from workers.errors import UserError, did_you_mean
 from workers.registry import ATTACKS, DATASETS, DEFENCES, MODELS

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from orchestrator.naming.names import job_description
 from orchestrator.statistics.intervals import accuracy_interval
 from orchestrator.statistics.shared_luck import SharedDraws
+from orchestrator.statistics.verdict import checks_of, reasons
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.sweep_status import blocked_jobs, running_jobs
 from orchestrator.store.reading.varying_settings import job_labels
@@ -31,7 +32,6 @@ from orchestrator.store.schema.result_tables import (
 )
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.terminal import hints
-from orchestrator.verdict import checks_of, reasons
 from workers.artifacts.outcomes import unpack_flags
 from workers.errors import UserError
 from workers.spec.fields import CRAFTED, Stage

@@ -12,12 +12,12 @@ from typing import Any, get_args
 from sqlalchemy import Connection, Result, Select, Text, and_, cast, func, select
 
 from orchestrator.naming.own_settings import hashable
+from orchestrator.statistics.verdict import checks_of, reasons
 from orchestrator.store.connection.session import chunks, of_sweep
 from orchestrator.store.reading.measured import SPENT, Measurement, Setting
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
-from orchestrator.verdict import checks_of, reasons
 from workers.spec.fields import TrainingStage
 from workers.spec.keys import job_key
 from workers.spec.stage_specs import TrainSpec

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, cast, select, union, union_all
 
+from orchestrator.statistics.verdict import GRAVEST_FIRST
 from orchestrator.store.connection.session import Store, chunks, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import result_table
 from orchestrator.store.reading.conditions import Condition, require_known_words
@@ -18,7 +19,6 @@ from orchestrator.store.reading.stopped_attacks import stopped_attacks
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, result_tables
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord
-from orchestrator.verdict import GRAVEST_FIRST
 from workers.components.facts import PluginVersion
 
 _ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from orchestrator.statistics.verdict import Verdict, VerdictCheck
 from orchestrator.store.reading.study_trials import StudyCounts
-from orchestrator.verdict import Verdict, VerdictCheck
 from workers.spec.fields import Stage
 
 

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from orchestrator.doctor.node import check_data_sets
+from orchestrator.launching.doctor.node import check_data_sets
 from tests.workers.data.speech_root import LISTS, OTHERS, clip_name, make_root, write_wav
 from tests.workers.small import data_set
 from workers.data.loading.speech_clips import CLASSES, WORDS, examples

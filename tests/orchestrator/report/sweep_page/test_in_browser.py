@@ -8,9 +8,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from orchestrator.figures.paper import PaperStyle
 from orchestrator.paths import Paths
 from orchestrator.report.browser import BROWSER_VARIABLE
+from orchestrator.report.figures.paper import PaperStyle
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from tests.browsers import Browser, complaints, opened, pixels, requests, skip_without_browser
 from tests.orchestrator.report.sweep_page.conftest import FillStore
