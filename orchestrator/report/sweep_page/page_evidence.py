@@ -86,5 +86,5 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         provenance=provenance(store, sweep),
         status=sweep_status(store, sweep)[0],
         failures=failures(store, sweep),
-        gaps=missing(store, sweep, earlier=False),
+        gaps=missing(store, sweep),
     )

@@ -56,11 +56,12 @@ class RemovalRequest:
 
 @dataclass(frozen=True)
 class PruneResult:
-    """Number of rows or folders of a kind that are to be removed, or were, and about how many bytes they take."""
+    """Number of rows or folders of a kind that are to be removed, or were (or stay, unless `force`), and about how many bytes they take."""
 
     kind: str
     number: int
     size: int
+    stays: bool = False
 
 
 def prune(
@@ -70,7 +71,7 @@ def prune(
 
     Artifacts of the jobs `kept` (by another store, which shares the folder) stay, and so do those of databases that a marker names (see
     `owners.py`). Where one of these cannot be read, or this database has no marker, artifacts without a known owner are removed only by
-    `force`; they are listed as of another kind.
+    `force`; else they are listed as what stays.
 
     Raises:
         UserError: no such sweep, or a driver is running it; nothing is removed.
@@ -96,8 +97,7 @@ def prune(
         pruned.append(PruneResult("artifacts", len(folders), sum(map(artifacts.size, folders))))
     if left := sorted({*orphans} - {*folders}):
         whose = f" (perhaps of {', '.join(owners.unread)})" if owners.unread else ""
-        kind = f"left, since only --force removes artifacts of unknown owners{whose}"
-        pruned.append(PruneResult(kind, len(left), sum(map(artifacts.size, left))))
+        pruned.append(PruneResult(f"artifacts of unknown owners{whose}", len(left), sum(map(artifacts.size, left)), stays=True))
     if spare := [key for key in spare if key not in kept | owners.kept and key not in orphans and (force or not owners.unread)]:
         pruned.append(PruneResult("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
     if wanted.orphans and (force or (owners.marked and not (kept or owners.unread))):

@@ -31,9 +31,9 @@ class _Open:
     failed: bool
 
 
-def missing(store: Store, sweep: str | None, *, earlier: bool = True) -> tuple[str, ...]:
-    """Say which models of a sweep have no results, or not all, and why; and, unless `earlier` ones are shown too, how many are in earlier
-    versions of its space. Nothing of all sweeps together (None).
+def missing(store: Store, sweep: str | None, *, all_by: str | None = None) -> tuple[str, ...]:
+    """Say which models of a sweep have no results, or not all, and why; and how many are in earlier versions of its space, where there is a
+    command, `all_by`, that shows them by `--all`. Nothing of all sweeps together (None).
 
     Raises:
         UserError: no such sweep.
@@ -44,11 +44,11 @@ def missing(store: Store, sweep: str | None, *, earlier: bool = True) -> tuple[s
         number = sweep_id(connection, sweep)
         return (
             *_unfinished(connection, number, partial(hints.command, "status", sweep, at=store.address)),
-            *(_earlier(connection, number) if earlier else ()),
+            *([] if all_by is None else _earlier(connection, number, hints.command(all_by, sweep, at=store.address, more=["--all"]))),
         )
 
 
-def _earlier(connection: Connection, number: int) -> list[str]:
+def _earlier(connection: Connection, number: int, shown_by: str) -> list[str]:
     """Models that have results which only an earlier version of the space asked for."""
     measured = [
         select(record.model_key)
@@ -57,7 +57,7 @@ def _earlier(connection: Connection, number: int) -> list[str]:
         for record in (CleanResultRecord, AttackResultRecord)
     ]
     models = connection.execute(select(func.count()).select_from(union(*measured).subquery())).scalar_one()
-    return [f"{models} model{'' if models == 1 else 's'} of earlier versions of this space: --all"] if models else []
+    return [f"{models} model{'' if models == 1 else 's'} of earlier versions of this space; see `{shown_by}`"] if models else []
 
 
 def _unfinished(connection: Connection, number: int, status: Callable[..., str]) -> list[str]:

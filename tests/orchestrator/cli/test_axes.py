@@ -151,7 +151,8 @@ def test_commands_show_the_space_as_it_was_last_launched_and_how_many_models_it_
         assert len(result_rows(store, "other", per_repeat=False, every_space=True)) == before
         assert {run.settings["training.learning_rate"] for run in training_runs(store, "other")} == {0.2}
     for command in ("results", "verdicts", "best"):
-        assert "6 models of earlier versions of this space: --all" in run(tmp_path, command, "other")
+        said = f"6 models of earlier versions of this space; see `robustsweep {command} other --home {tmp_path} --all`"
+        assert said in run(tmp_path, command, "other").replace("\n", " ")
         assert "earlier versions" not in run(tmp_path, command, "other", "--all")
     assert "was launched by: robustsweep launch ... --set model.theta=1.0 --set seed=0" in run(tmp_path, "status", "other")
 
