@@ -162,6 +162,11 @@ def test_every_table_command_has_every_format(command: str, home: Path) -> None:
             assert len({len(row) for row in csv.reader(io.StringIO(done.stdout))}) == 1
 
 
+def test_commands_in_sentences_are_code_in_html() -> None:
+    table = Table(columns=(Column("a"),), rows=(("1",),), notes=("see `robustsweep status '<b>'`; a lone ` stays",))
+    assert "<li>see <code>robustsweep status &#39;&lt;b&gt;&#39;</code>; a lone ` stays</li>" in str(render(table, "html"))
+
+
 @pytest.mark.parametrize("rows", [0, 1, 99, 100, 101, 250])
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_parts_of_a_table_are_the_whole_text(form: Literal["csv", "json"], rows: int) -> None:
