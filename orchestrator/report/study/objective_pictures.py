@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Any
 
 from orchestrator.report.figures import Picture
-from orchestrator.report.figures.picture import Record, number, plain
+from orchestrator.report.figures.picture import Record, error_bars, number, plain
 from orchestrator.report.figures.theme import PALETTE, SYMBOLS, drawn
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, is_accuracy
 from orchestrator.tables.table import Value
@@ -117,14 +117,7 @@ def _dotted(rows: Sequence[Record], name: str, names: tuple[str, str], *, shape:
 
 
 def _bars(rows: Sequence[Record], title: str) -> dict[str, Any]:
-    reach = {"array": 1, "arrayminus": -1}
-    ends = {"array": f"{title} 95% high", "arrayminus": f"{title} 95% low"}
-    found = {name: [_reach(row[ends[name]], row[title], sign) for row in rows] for name, sign in reach.items()}
-    return {"type": "data", "symmetric": False, "thickness": 1, "width": 3, **found}
-
-
-def _reach(end: Value, value: Value, sign: int) -> float:
-    return 0.0 if end is None else max(0.0, sign * (number(end) - number(value)))
+    return error_bars(rows, title, low=f"{title} 95% low", high=f"{title} 95% high")
 
 
 def _words(row: Record) -> str:

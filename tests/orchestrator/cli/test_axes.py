@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from orchestrator.api.results import Results, open_results, pivot
 from orchestrator.cli.main import app
 from orchestrator.naming.names import JobNames
+from orchestrator.naming.own_settings import value_of
 from orchestrator.naming.varying_axes import Axes, in_words, settings_of
 from orchestrator.planning.expand import expand_space
 from orchestrator.store import Store, model_verdicts, open_store, result_rows
@@ -249,6 +250,13 @@ def test_rows_and_jobs_say_the_same_settings_of_a_model(store: Store) -> None:
     for row in result_rows(store, "grid", per_repeat=False):
         said = settings_of(row)
         assert {name: value for name, value in said.items() if name != "sweep"} == of_jobs[row.model_key]
+
+
+def test_epsilons_of_trainings_are_said_as_one_writes_them_not_in_lowest_terms() -> None:
+    row = {"training": {"adversarial_epsilon": ["8/85", "8/85"]}, "fine_tuning": {"adversarial_epsilon": ["31/1000", "8/255"]}}
+    assert value_of(row, "training.adversarial_epsilon") == ["24/255", "24/255"]
+    said = {name: in_words(value) for name, value in settings_of(row).items() if name.endswith("adversarial_epsilon")}
+    assert said == {"training.adversarial_epsilon": "24/255", "fine_tuning.adversarial_epsilon": "[0.031, 8/255]"}
 
 
 def test_axes_are_what_varies_among_the_models_that_have_it() -> None:
