@@ -14,6 +14,7 @@ _QUIET = PALETTE[-1]
 BEST, _OTHER, _OUT = "on the front", "dominated", "left out"
 _STANDING = {BEST: (PALETTE[1], SYMBOLS[0], 11), _OTHER: (PALETTE[0], SYMBOLS[1], 7), _OUT: (_QUIET, SYMBOLS[6], 7)}
 _FEWEST = 2
+_FEW_TRIALS = 12  # each has a tick; of more a figure chooses ticks, all at whole numbers
 
 
 def standings(field: Field, kept: Sequence[Candidate], best: Sequence[Candidate]) -> list[str]:
@@ -145,7 +146,7 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
     tries = [_markers(_of(table, stands), stands, ("trial", title), hover) for stands in _STANDING if stands in standing]
     drawing = drawn(
         [_dotted(so_far, "best so far", ("trial", "best so far"), shape="hv"), *tries],
-        xaxis={"title": {"text": "trial"}},
+        xaxis={"title": {"text": "trial"}, "tickformat": "d", **({"dtick": 1} if len(table) <= _FEW_TRIALS else {})},
         yaxis={"title": {"text": plain(title)}},
     )
     caption = f"{'Higher' if sign > 0 else 'Lower'} is better; the line is the best so far of the trials that are not left out."
