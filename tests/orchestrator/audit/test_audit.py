@@ -1,6 +1,7 @@
 """Audits of networks whose robustness is known in closed form, or whose gradients are masked."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import torch
 from torch import Tensor, nn
 
 import robustsweep as rs
+from orchestrator.audit.audit import AuditOutcome
 from orchestrator.audit.rounds import Budget, read_budget, rounds
+from orchestrator.audit.summary import audit_lines
+from orchestrator.store import ModelVerdict
+from orchestrator.verdict import VerdictCheck
 from tests.commands import robustsweep
 from workers.errors import UserError
 
@@ -196,6 +201,13 @@ def test_an_audit_of_waveforms_can_be_verified(home: Path, randomised: bool) -> 
     assert found.robust_accuracy is not None
     checked = rs.verify(path, examples=16)
     assert checked.stands, checked.line
+
+
+def test_what_is_noted_beside_a_verdict_is_said_in_its_line() -> None:
+    checks = tuple(VerdictCheck(outcome, outcome, f"it {outcome}", {}) for outcome in ("passed", "noted"))  # type: ignore[arg-type]
+    verdict = ModelVerdict(model_key="k", description="a net", verdict="sound", checks=checks, judged_at=datetime.now(UTC))
+    found = AuditOutcome(name="a", rows=(), verdict=verdict, seconds=1.0, jobs=1, tried=("the suite",), following=None)
+    assert audit_lines(found)[0] == "verdict: sound; no attack is done yet; it noted"
 
 
 def test_a_budget_is_spent_by_the_clock() -> None:
