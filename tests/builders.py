@@ -43,10 +43,11 @@ def pretrain_job(
     binary: bool = False,
     epochs: int = 1,
     seed: int = 0,
+    **training_settings: Any,
 ) -> Job:
     given = {"width": width, "tensorized": tensorized, "rank_fraction": rank_fraction, "theta": theta, "binary": binary}
     model = ModelSpec.model_validate(given)
-    training = TrainingSpec(epochs=epochs)
+    training = TrainingSpec(epochs=epochs, **training_settings)
     return Job(spec=TrainSpec(stage="pretrain", data=DataSpec(name=dataset), model=model, training=training, seed=seed))
 
 

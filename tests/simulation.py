@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.planning.job_cost import effort
-from orchestrator.scheduling.job_queue import JobQueue
 from workers.spec.job import Job
 
 _PASSES_PER_SECOND = 10_000.0  # of a ResNet-18 on CIFAR-10, on a GPU of today

@@ -16,6 +16,7 @@ from workers.attacks.engine import attack_of, check_examples
 from workers.components.facts import DatasetInfo
 from workers.errors import UserError
 from workers.layers import LatentSketch
+from workers.layers.latent import LatentKernel
 from workers.models.network.network import Network
 from workers.models.network.tensorize import Tensorization
 from workers.models.network.tensorize import tensorize as convert
@@ -69,7 +70,7 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
         draws: one draw for each `batch`, or one for each `example`.
 
     Raises:
-        UserError: a setting is out of range, or the network has no layer to tensorize.
+        UserError: a setting is out of range, or the network has no layer to tensorize, or is tensorized already.
     """
     if not 0 < rank <= 1:
         raise UserError(f"rank={rank}: must be in (0, 1]")
@@ -82,6 +83,8 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
     form: dict[str, Any] = {"rank_fraction": rank, "rank_kind": rank_kind, "factorization": factorization}
     settings = Tensorization(grouped="keep", init=init, **form, **kinds)
     layers = convert(body, settings, sketch=sketch, input_shape=input_shape)
+    if not layers and any(isinstance(module, LatentKernel) for module in network.modules()):
+        raise UserError(f"{type(network).__name__}: is tensorized already; take the dense network")
     if not layers:
         raise UserError(
             f"{type(network).__name__}: has no layer to tensorize with {', '.join(f'{kind}={value}' for kind, value in kinds.items())}"

@@ -18,10 +18,10 @@ from orchestrator.naming.names import slug
 from orchestrator.paths import write_atomically
 from orchestrator.planning.adopted import adopted_model, load_sweep
 from orchestrator.planning.expand import expand_space
+from orchestrator.statistics.verdict import reasons
 from orchestrator.store import ModelVerdict, ResultRow, Store, model_verdicts, open_store, result_rows
 from orchestrator.store.reading.report_evidence import job_costs
 from orchestrator.terminal.console import say
-from orchestrator.verdict import reasons
 from workers.errors import UserError
 from workers.registry import DATASETS
 from workers.spec.fields import NormName, positive_fraction

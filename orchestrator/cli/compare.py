@@ -28,7 +28,7 @@ def compare(
 
     with open_store(options.paths(home, store).store_url, upgrade=False) as opened:
         comparison = compare_sweeps(opened, before, after)
-        notes = [f"{name}: {note}" for name in (before, after) for note in missing(opened, name, earlier=False)]
+        notes = [f"{name}: {note}" for name in (before, after) for note in missing(opened, name)]
     if output is TableFormat.csv:
         from orchestrator.terminal.escaping import visible
 

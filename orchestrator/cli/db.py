@@ -199,11 +199,16 @@ def _file(url: str) -> Path | None:
 
 
 def _report(pruned: "Iterable[PruneResult]", *, done: bool) -> None:
-    lines = [f"{found.kind}: {found.number}, about {human_size(found.size)}" for found in pruned]
-    if not lines:
-        typer.echo("nothing to remove")
-        return
-    typer.echo("\n".join(["removed:" if done else "would be removed (--yes does it):", *lines]))
+    found = list(pruned)
+    going, staying = ([_line(one) for one in found if one.stays is stays] for stays in (False, True))
+    heading = "removed:" if done else "would be removed (--yes does it):"
+    typer.echo("\n".join([heading, *going]) if going else "nothing to remove")
+    if staying:
+        typer.echo("\n".join([f"{'left' if done else 'would be left'} (--force removes it too):", *staying]))
+
+
+def _line(found: "PruneResult") -> str:
+    return f"{found.kind}: {found.number}, about {human_size(found.size)}"
 
 
 def _say_lost(copied: "Copied", what: str) -> None:

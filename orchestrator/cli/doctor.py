@@ -45,8 +45,8 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     """
     if space is None and (overrides, workers, price) != (None, None, None):
         raise UserError("--set, --workers, --price: only with a SPACE")
-    from orchestrator.doctor.results_of_checks import exit_code, render_counts, render_result, render_results
-    from orchestrator.doctor.run_checks import DoctorOptions, run_checks
+    from orchestrator.launching.doctor.results_of_checks import exit_code, render_counts, render_result, render_results
+    from orchestrator.launching.doctor.run_checks import DoctorOptions, run_checks
 
     asked = DoctorOptions(
         paths=paths(home, store, data, artifacts=artifacts),

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from orchestrator.figures.paper import PaperStyle
     from orchestrator.paths import Paths
+    from orchestrator.report.figures.paper import PaperStyle
 
 Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
 StoreUrl = Annotated[
@@ -112,7 +112,7 @@ def paper_style(figures: Path | None, *, width: str | None, font_size: float | N
     Raises:
         UserError: one is out of its range, or goes without --figures.
     """
-    from orchestrator.figures.paper import PaperStyle
+    from orchestrator.report.figures.paper import PaperStyle
 
     given = {"--width": width is not None, "--font-size": font_size is not None, "--no-title": no_title}
     for option in (option for option, is_given in given.items() if is_given and figures is None):

@@ -45,8 +45,8 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     output: Output = TableFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
+    from orchestrator.driver.scheduling.estimate import estimate_record, render_estimate
     from orchestrator.launching.preview import estimate_plan, keep_weights_of, missing_data, preview_plan, write_job_files
-    from orchestrator.scheduling.estimate import estimate_record, render_estimate
     from orchestrator.search.preview_search import plan_search
     from orchestrator.tables.plan_table import plan_json, render_plan
     from orchestrator.terminal.console import say

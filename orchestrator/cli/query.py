@@ -32,9 +32,15 @@ def query(
         raise UserError("query: needs a statement; `robustsweep query --examples` shows some")
     from orchestrator.store import open_store
     from orchestrator.store.connection.read_only_sql import ask
+    from orchestrator.tables.first_of_answer import first_of_answer
     from orchestrator.tables.table import table_of
-    from orchestrator.tables.writers import render
+    from orchestrator.tables.writers import Format, parts, render
 
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         answer = ask(opened, statement, timeout=timeout, force=force)
-    show(render(table_of(answer.columns, answer.rows), output.value))
+    form: Format = output.value
+    if form == "csv" or form == "json":  # noqa: PLR1714 (mypy follows only this)
+        for part in parts(table_of(answer.columns, answer.rows), form):
+            typer.echo(part, nl=False)
+    else:
+        show(render(first_of_answer(answer.columns, answer.rows), form))

@@ -109,7 +109,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
             first = first_rows(opened, sweep, count=limit or _MOST_SHOWN, where=conditions, stopped=True, **form)
         rows = result_rows(opened, sweep, **form, where=conditions, stopped=not (group_by or pivot)) if first is None else first.rows
         rows, unscored = with_single_attacks(rows, lambda: result_rows(opened, sweep, **form | {"worst": False}, where=conditions))
-        notes = tell((*unscored, *missing(opened, sweep, earlier=not every_space)), output)
+        notes = tell((*unscored, *missing(opened, sweep, all_by=None if every_space else "results")), output)
     if first is not None and len(rows) > (limit or _MOST_SHOWN):
         limit = limit or _MOST_SHOWN
         notes = (*notes, _first(limit, first))
@@ -150,7 +150,7 @@ def _first(limit: int, first: "FirstRows") -> str:
 
 def _verdict(only: str) -> list[str]:
     """Convert the value of `--only` to a condition of `--where`."""
-    from orchestrator.verdict import VERDICTS
+    from orchestrator.statistics.verdict import VERDICTS
 
     named = [part.strip() for part in only.split(",")]
     for name in named:

@@ -25,5 +25,5 @@ def verdicts(
 
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         found = model_verdicts(opened, sweep, rungs=rungs, every_space=every_space)
-        notes = tell(missing(opened, sweep, earlier=not every_space), output)
+        notes = tell(missing(opened, sweep, all_by=None if every_space else "verdicts"), output)
     show(render_verdicts(found, output.value, notes=notes))

@@ -7,7 +7,7 @@ import streamlit as st
 from orchestrator.dashboard.cached_reads import choose_models, model_names, read_rows, read_runs
 from orchestrator.dashboard.context import opened
 from orchestrator.dashboard.elements import choose_sweep, show_picture
-from orchestrator.figures import (
+from orchestrator.report.figures import (
     Pictures,
     accuracy_curves,
     cost_plots,
@@ -18,9 +18,9 @@ from orchestrator.figures import (
     shown_first,
     training_curves,
 )
-from orchestrator.figures.attack_conditions import best_models
-from orchestrator.figures.curves import MOST_LINES
-from orchestrator.figures.scatter import Cost
+from orchestrator.report.figures.attack_conditions import best_models
+from orchestrator.report.figures.curves import MOST_LINES
+from orchestrator.report.figures.scatter import Cost
 from orchestrator.store.reading.report_evidence import example_scores, job_costs
 from orchestrator.store.reading.smallest_perturbations import smallest_perturbations
 

@@ -8,9 +8,9 @@ from orchestrator.dashboard.cached_reads import model_names, read_rows, read_run
 from orchestrator.dashboard.context import go_to, opened
 from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_picture, show_table
 from orchestrator.dashboard.results_page import PERCENT, results_frame
-from orchestrator.figures import accuracy_curves, training_curves
-from orchestrator.figures.picture import Record
 from orchestrator.naming.varying_axes import in_words
+from orchestrator.report.figures import accuracy_curves, training_curves
+from orchestrator.report.figures.picture import Record
 from orchestrator.store import ResultRow, model_verdicts
 from orchestrator.store.reading.dashboard_queries import places_of
 from orchestrator.store.reading.report_evidence import TrainingRun

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import plotly.graph_objects as go
 
 from orchestrator.dashboard.context import time_zone
-from orchestrator.figures.theme import PALETTE, drawn, figure_of
 from orchestrator.planning.plan import STAGES
+from orchestrator.report.figures.theme import PALETTE, drawn, figure_of
 from orchestrator.store.reading.dashboard_queries import FinishedJob
 
 _MOST_BARS = 40

@@ -36,7 +36,7 @@ def page() -> None:
     selected = _table(chosen, columns, key=f"results of {sweep} {form}")
     _actions(sweep, chosen, selected)
     with opened() as store:
-        for gap in missing(store, sweep, earlier=False):
+        for gap in missing(store, sweep):
             st.text(gap)
 
 

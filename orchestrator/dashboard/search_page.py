@@ -7,7 +7,7 @@ import streamlit as st
 from orchestrator.dashboard.cached_reads import count_done
 from orchestrator.dashboard.context import paths
 from orchestrator.dashboard.elements import choose_sweep, show_picture, show_table
-from orchestrator.figures.picture import Record
+from orchestrator.report.figures.picture import Record
 from orchestrator.report.study.candidates import Candidate, Field, front
 from orchestrator.report.study.choose_best import BestOptions, admitted, read_field
 from orchestrator.report.study.effect_pictures import importances_of
@@ -16,6 +16,7 @@ from orchestrator.report.study.read_study import StudyRecord
 from orchestrator.report.study.study_sections import models_table, sections_of, trials_table
 from orchestrator.report.study.write_study import summary, summary_of_grid
 from orchestrator.report.sweep_page.sections import PageSection
+from orchestrator.terminal import hints
 
 _WEIGHED = "Parameter importance"
 
@@ -27,7 +28,8 @@ def page() -> None:
     if not field.candidates:
         st.info("No trial of this search is complete yet." if study else "No model of this sweep is measured yet.")
         return
-    kept, notes = admitted(field.candidates, any_verdict=False)
+    admitted_by = f"`{hints.command('study', sweep, at=paths(), more=['--any-verdict'])}`"
+    kept, notes = admitted(field.candidates, any_verdict=False, admitted_by=admitted_by)
     best = front(kept, field.goals)
     for line in [*(summary(study, best) if study else summary_of_grid(field, best)), *left_out, *notes]:
         st.text(line)

@@ -4,8 +4,8 @@ import streamlit as st
 
 from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, problem, show_picture
-from orchestrator.figures import loss_surfaces
 from orchestrator.naming.names import surface_family
+from orchestrator.report.figures import loss_surfaces
 from orchestrator.report.surface_grids import families, surface_draws, surface_grids
 
 

@@ -9,9 +9,9 @@ from typing import Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.driver.work_meter import WorkMeter
 from orchestrator.naming.names import JobNames
-from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.store import Store
 from orchestrator.store.reading.dashboard_queries import running_elsewhere
 from workers.spec.job import Job

@@ -6,10 +6,10 @@ from typing import NoReturn, Protocol
 
 from orchestrator.driver.job_supply import JobSupply, no_other_sweeps, recreate_parent
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.driver.work_meter import WorkMeter
 from orchestrator.naming.names import JobNames, result_in_words
 from orchestrator.planning.job_cost import cost
-from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from workers.artifacts.outcomes import BatchRecord, EpochRecord, Result
 from workers.errors import ArtifactError, describe
 from workers.spec.job import Job

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from orchestrator.driver.scheduling.job_graph import State
+from orchestrator.driver.scheduling.time_left import StageRates, StageWork, time_to_end
 from orchestrator.planning.job_cost import cost
 from orchestrator.planning.plan import STAGES
-from orchestrator.scheduling.job_graph import State
-from orchestrator.scheduling.time_left import StageRates, StageWork, time_to_end
 from workers.spec.fields import Stage
 from workers.spec.job import Job
 

@@ -1,1 +1,1 @@
-"""The steps of `launch`, `plan` and `submit`."""
+"""The steps of `launch`, `plan` and `submit`; `doctor` has the checks before them."""

@@ -95,7 +95,7 @@ def drive(sweep: SweepRun, make_executor: Callable[[], Executor], *, name: str, 
     except (KeyboardInterrupt, LeaseLost):
         stopped = Stopped(signals.code)
     except ExecutorLostError as error:
-        stopped = Stopped(1, f"{error}; ")
+        stopped = Stopped(signals.code) if sweep.interrupted else Stopped(1, f"{error}; ")  # where others swallowed the interruption
     finally:
         sweep.harvest()
     return None if sweep.drained else stopped

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from orchestrator.driver.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
@@ -16,7 +17,6 @@ from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_p
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
 from orchestrator.planning.racing.raced_attacks import raced_attacks
 from orchestrator.planning.racing.races import Races
-from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.reading.result_rows import earlier_digests, earlier_plugins
 from orchestrator.store.reading.study_trials import flags_of

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 from orchestrator.driver.lease_wait import this_driver
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.critical_path import CriticalPathQueue
+from orchestrator.driver.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.launching.race_source import RaceSource
 from orchestrator.paths import Paths
 from orchestrator.planning.expand import expand_space
@@ -17,8 +19,6 @@ from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.planning.racing.raced_attacks import raced_attacks
 from orchestrator.planning.racing.races import Races
 from orchestrator.planning.training_chain import with_resume_points
-from orchestrator.scheduling.critical_path import CriticalPathQueue
-from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.search.possible_jobs import possible_jobs
 from orchestrator.store import Store, finished_keys, launch_sweep
 from orchestrator.store.leases.leases import Lease, LeaseHolder

@@ -13,6 +13,7 @@ from typing import Any
 from workers.components.component_registry import Registry
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
 from workers.spec.component import ComponentSpec
+from workers.spec.fields import fraction, spelled
 from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 
@@ -61,8 +62,13 @@ def value_of(row: Any, name: str) -> Any:
     for of_section in [section] if section else SECTIONS:
         for field in SECTIONS.get(of_section, ()):
             if setting in (found := held(row, field)):
-                return found[setting]
+                return as_written(setting, found[setting])
     return None
+
+
+def as_written(setting: str, value: Any) -> Any:
+    """A setting's value as one writes it: a spec has its epsilons in lowest terms, `8/85` for `24/255`."""
+    return [spelled(float(fraction(end))) for end in value] if setting == "adversarial_epsilon" and value else value
 
 
 def held(row: Any, field: str) -> Mapping[str, Any]:

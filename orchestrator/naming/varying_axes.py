@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from orchestrator.naming.own_settings import FIELDS, SECTIONS, hashable, held, own_names, value_of
+from orchestrator.naming.own_settings import FIELDS, SECTIONS, as_written, hashable, held, own_names, value_of
 from workers.spec.component import ComponentSpec
 from workers.spec.job import Job
 from workers.spec.model import SKETCH_SETTINGS, TUCKER_SETTINGS, ModelSpec
@@ -226,7 +226,7 @@ def _applicable(settings: Mapping[str, Any]) -> dict[str, Any]:
     idle |= {"model.rank_fraction"} if settings.get("model.rank_fractions") else {"model.rank_fractions"}
     idle |= {"data.extra", "data.extra_share"} if settings.get("data.extra") is None else set()
     idle |= {name for name in ("until", "seed", "sweep") if settings.get(name) is None}
-    return {name: value for name, value in settings.items() if name not in idle}
+    return {name: as_written(name.rpartition(".")[2], value) for name, value in settings.items() if name not in idle}
 
 
 def _is_told(name: str, models: Sequence[ModelSettings]) -> bool:

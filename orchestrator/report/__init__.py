@@ -1,1 +1,1 @@
-"""Files to read and to keep: pages, the paper's tables, images, RobustBench records."""
+"""Files to read and to keep: pages, figures, the paper's tables, images, RobustBench records."""

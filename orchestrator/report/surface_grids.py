@@ -16,7 +16,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from orchestrator.figures import SurfacePlot
+    from orchestrator.report.figures import SurfacePlot
 
 SURFACE_FILE = "surface.safetensors"
 
@@ -101,7 +101,7 @@ def _is_either(row: SurfaceRow) -> bool:
 
 def surface_draws(family: Sequence[SurfaceGrid]) -> "list[SurfacePlot]":
     """Each draw of each net by itself: where the loss lies under one draw of the sketch says nothing of another's."""
-    from orchestrator.figures import SurfacePlot
+    from orchestrator.report.figures import SurfacePlot
 
     rows = [grid.row for grid in family]
     found = [(surface_name(grid.row, draw, rows), grid, draw) for grid in family for draw in range(grid.row.draws)]

@@ -45,7 +45,7 @@ def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) 
 
 def surface_page(sweep: str, grids: Sequence[SurfaceGrid], *, epsilon: float, literal: str) -> str:
     """Return the page, self-contained with Plotly's script."""
-    from orchestrator.figures import loss_surfaces
+    from orchestrator.report.figures import loss_surfaces
     from orchestrator.report.sweep_page.page import page_html, section_bodies
     from orchestrator.report.sweep_page.sections import PageSection
 

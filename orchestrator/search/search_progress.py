@@ -3,7 +3,7 @@
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from orchestrator.scheduling.time_left import time_at_pace
+from orchestrator.driver.scheduling.time_left import time_at_pace
 from orchestrator.search.trial_index import KIND, TrialIndex
 from orchestrator.search.trial_plan import Complete, Failed, TrialOutcome
 from search_spaces import Objective, SearchSection

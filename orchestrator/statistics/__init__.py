@@ -1,1 +1,1 @@
-"""Intervals, standard errors, differences and worst cases: pure functions."""
+"""Intervals, standard errors, differences and worst cases; `verdict` has the verdicts on models. Pure functions."""

@@ -3,14 +3,16 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Literal
 
 from rich.console import RenderableType
 
-from orchestrator.tables.table import Audience, Cell, Code, Column, Estimate, Mark, Table, TableRow, shown
+from orchestrator.tables.table import Audience, Code, Column, Estimate, Mark, Table, TableRow, shown
 from orchestrator.tables.terminal import TerminalTables
 from orchestrator.terminal.escaping import csv_cell, json_text, markdown
 
+_AT_ONCE = 100  # rows
 Format = Literal["table", "csv", "json", "markdown", "latex", "html"]
 
 
@@ -25,9 +27,9 @@ def render(found: Table | Sequence[Table], form: Format, *, title: str = "", leg
         case "table":
             return TerminalTables(tables, legend)
         case "csv":
-            return "\n".join(map(_csv, tables))
+            return "\n".join("".join(_csv(table)).rstrip("\n") for table in tables)
         case "json":
-            return json_text([record for table in tables for record in _records(table)], indent=1, default=shown)
+            return "".join(_json(tables))
         case "markdown":
             return "\n\n".join(
                 [*([f"# {markdown(title)}"] if title else []), *([markdown(legend)] if legend else []), *map(_markdown, tables)]
@@ -46,18 +48,32 @@ def render(found: Table | Sequence[Table], form: Format, *, title: str = "", leg
             return fill("tables.html", tables=tables, title=title, legend=legend, links=links).rstrip()
 
 
-def _records(table: Table) -> Iterator[dict[str, Cell]]:
-    return (dict(zip((column.name for column in table.columns), row, strict=True)) for row in table.rows)
+def parts(table: Table, form: Literal["csv", "json"]) -> Iterator[str]:
+    """The text that `render` returns, with its last line's end, some rows at a time: all of a large table would take several times its
+    memory."""
+    table = table.seen_by("programs")
+    return _csv(table) if form == "csv" else chain(_json([table]), "\n")
 
 
-def _csv(table: Table) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([csv_cell(column.name) for column in table.columns])
-    writer.writerows(
-        [csv_cell(shown(cell) if isinstance(cell, bytes | Mark | Code | Estimate) else cell) for cell in row] for row in table.rows
-    )
-    return text.getvalue().rstrip("\n")
+def _json(tables: Sequence[Table]) -> Iterator[str]:
+    separator = "[\n"
+    for table in tables:
+        names = [column.name for column in table.columns]
+        for start in range(0, len(table.rows), _AT_ONCE):
+            records = [dict(zip(names, row, strict=True)) for row in table.rows[start : start + _AT_ONCE]]
+            yield separator + json_text(records, indent=1, default=shown)[2:-2]
+            separator = ",\n"
+    yield "[]" if separator == "[\n" else "\n]"
+
+
+def _csv(table: Table) -> Iterator[str]:
+    heads = [csv_cell(column.name) for column in table.columns]
+    rows = ([csv_cell(shown(cell) if isinstance(cell, bytes | Mark | Code | Estimate) else cell) for cell in row] for row in table.rows)
+    lines = chain([heads], rows)
+    while some := list(islice(lines, _AT_ONCE)):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(some)
+        yield text.getvalue()
 
 
 def _markdown(table: Table) -> str:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, get_args, get_origin
 
 from pydantic_core import ErrorDetails
 
-from search_spaces.schema.registered_sections import LISTS, SECTION_NAMES
+from search_spaces.schema.registered_sections import LISTS, SECTION_NAMES, sections
 from search_spaces.schema.wording import shown
 from search_spaces.space import SEARCH, Location, divided, legal_keys
 from workers.errors import UserError, did_you_mean
@@ -73,7 +75,22 @@ def described(error: ErrorDetails, path: Location) -> str:
         return f"{dotted(path)}.{_complaint(error)}"
     if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] in LISTS:
         return f"{dotted(path)}.{_complaint(error)}"
-    return f"{dotted(setting(path))}={shown(error['input'])}: {_complaint(error)}" if path else _complaint(error)
+    complaint = _complaint(error)
+    null = _or_null(inside) if complaint.startswith(("must be", "one of")) else ""
+    return f"{dotted(setting(path))}={shown(error['input'])}: {complaint}{null}" if path else complaint
+
+
+def _or_null(inside: Location) -> str:
+    """`, or null` for a setting that is one value or none; the error names the legal values alone."""
+    section = sections().get(str(inside[0])) if len(inside) > 1 else None
+    field = section.model_fields.get(str(setting(inside)[-1])) if section else None
+    forms = [get_args(part) for part in (field.annotation, *get_args(field.annotation))] if field else []
+    return ", or null" if any(NoneType in form and not any(map(_is_container, form)) for form in forms) else ""
+
+
+def _is_container(annotation: object) -> bool:
+    origin = get_origin(annotation)
+    return _is_container(get_args(annotation)[0]) if origin is Annotated else origin in (dict, tuple)
 
 
 def unknown_key(parents: Location, key: str) -> str:

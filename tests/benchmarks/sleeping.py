@@ -14,11 +14,11 @@ from typing import Any
 from ray.cluster_utils import Cluster
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.critical_path import CriticalPathQueue
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.ray_tune.ray_executor import RayExecutor
 from orchestrator.planning.job_cost import effort
-from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.store import Store
 from tests.builders import result_of
 from tests.stored import begin_driving, record_sweep

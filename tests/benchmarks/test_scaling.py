@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.driver.scheduling.critical_path import CriticalPathQueue
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import effort
-from orchestrator.scheduling.critical_path import CriticalPathQueue
-from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import open_store
 from search_spaces import load_space
 from tests.benchmarks.conftest import Record
@@ -146,7 +146,7 @@ _DRIVER_OF_10_000_JOBS = (
     _RESIDENT
     + """
 import orchestrator.executors.ray_tune.ray_executor
-from orchestrator.scheduling.critical_path import CriticalPathQueue
+from orchestrator.driver.scheduling.critical_path import CriticalPathQueue
 from orchestrator.planning.job_cost import effort
 from orchestrator.planning.expand import expand_space
 from search_spaces import load_space

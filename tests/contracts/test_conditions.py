@@ -1,6 +1,7 @@
 """What `results --where` selects, asked of real databases."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,30 @@ def test_conditions_keep_the_rows_that_meet_all_of_them(filled: Store, texts: tu
     conditions = parse_conditions(texts)
     kept = [row for row in result_rows(filled, "small", per_repeat=False) if all(condition.holds(row) for condition in conditions)]
     assert rows == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("adversarial_epsilon=24/255", 1),
+        ("adversarial_epsilon=8/85", 1),  # by value, as an attack's
+        ("adversarial_epsilon=[4/255, 16/255]", 1),
+        ("adversarial_epsilon=[16/255, 4/255]", 0),
+        ("adversarial_epsilon=[4/255,16/255],24/255", 2),
+        ("adversarial_steps=5", 2),
+        ("adversarial_steps!=5", 0),
+    ],
+)
+def test_a_list_is_asked_for_as_it_is_shown(store: Store, text: str, count: int) -> None:
+    """One value where all of its values are that one, else in brackets."""
+    trained: dict[str, Any] = {"adversarial_training": "pgd", "adversarial_steps": (5, 5)}
+    ranges = [("24/255", "24/255"), ("4/255", "16/255")]
+    nets = [pretrain_job(**trained, adversarial_epsilon=ends) for ends in ranges]
+    jobs = [*nets, *map(evaluate_job, nets), *map(attack_job, nets)]
+    record_sweep(store, name="small", space_text="", jobs=jobs)
+    for job in jobs:
+        record_result(store, job, result_of(job), attempt_id=None)
+    assert len(selected(store, text)) == count
 
 
 def test_a_models_key_may_be_given_by_its_first_digits(filled: Store) -> None:

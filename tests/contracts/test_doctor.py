@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import make_url, text
 
-from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marker_file
-from orchestrator.doctor.database import check_database
-from orchestrator.doctor.results_of_checks import guarded
+from orchestrator.launching.doctor.artifact_store import check_artifacts, check_shared, marker_file
+from orchestrator.launching.doctor.database import check_database
+from orchestrator.launching.doctor.results_of_checks import guarded
 from orchestrator.store import Store, open_store
 from tests.object_store import BUCKET
 from workers.artifacts.storage import open_storage

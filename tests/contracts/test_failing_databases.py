@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from orchestrator.cli.main import main
-from orchestrator.doctor.database import check_database
+from orchestrator.launching.doctor.database import check_database
 from orchestrator.store import open_store
 from tests.builders import small_plan
 from tests.stored import launch, leave_artifacts, record_sweep
@@ -125,7 +125,7 @@ def test_what_is_no_file_is_refused_instead_of_waited_for(tmp_path: Path, run: R
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_lock_that_is_held_is_told_with_what_to_do(filled: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.store.connection.engines._BUSY_SECONDS", 0)
-    monkeypatch.setattr("orchestrator.doctor.database._PATIENCE", 0)
+    monkeypatch.setattr("orchestrator.launching.doctor.database._PATIENCE", 0)
     holder = create_engine(f"sqlite:///{tmp_path / 'store.db'}")
     with holder.connect() as connection:
         connection.exec_driver_sql("PRAGMA locking_mode=EXCLUSIVE")

@@ -1,18 +1,21 @@
 """Queries in SQL only read, and end, on both databases."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from orchestrator.api.results import Results
 from orchestrator.store import Store, open_store
-from orchestrator.store.connection import read_only_sql
-from orchestrator.store.connection.read_only_sql import ask
+from orchestrator.store.connection import bounded_answers, read_only_sql
+from orchestrator.store.connection.read_only_sql import NamedRows, ask
 from orchestrator.tables.table import table_of
 from orchestrator.tables.writers import render
 from tests.commands import environment
@@ -192,6 +195,13 @@ def store(url: str) -> Iterator[Store]:
         yield opened
 
 
+@pytest.fixture
+def on_postgresql(postgres_url: str) -> Iterator[Store]:
+    open_store(postgres_url, upgrade=True).close()
+    with open_store(postgres_url, upgrade=False) as opened:
+        yield opened
+
+
 def refusal(store: Store, statement: str, **options: float) -> str | None:
     """What is said, on one line; None where the statement is answered."""
     try:
@@ -218,6 +228,10 @@ SELECT 1
 select 1;
 SELECT 'a; -- b' || "name" FROM sweeps -- c
 SELECT 1 /* pg_sleep(1) */
+SELECT ';', 'é"' -- ; (
+SELECT 1; /* ) */
+SELECT 1 AS n, 2 AS n, 3 AS "answer", 4 AS "query"
+SELECT 1 WHERE 1 = 2
 VALUES (1, 'a'), (2, NULL)
 SELECT count(*), count(DISTINCT j.state), avg(attempts), min(k.key) FROM v_jobs AS j JOIN jobs AS k ON k.key = j.job_key
 SELECT theta, avg(robust_accuracy) FROM v_results WHERE attack = 'pgd' GROUP BY theta HAVING count(*) > 1 ORDER BY 1 DESC LIMIT 3 OFFSET 1
@@ -292,11 +306,53 @@ def test_an_endless_statement_is_stopped_in_time_or_for_its_rows(store: Store) -
         assert "must be more than 0" in str(refusal(store, "SELECT 1", timeout=timeout))
 
 
+MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i, {} FROM n"
+
+
 def test_an_answer_that_memory_may_not_hold_is_stopped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_only_sql, "_MOST_CHARACTERS", 50_000)
-    long = "SELECT {} || replace('          ', ' ', '{}') FROM (VALUES (1), (2), (3), (4), (5), (6)) AS t"
-    assert refusal(store, long.format(1, "x" * 700)) is None
-    assert refusal(store, long.format(1, "x" * 1000)) == "query: more than 50,000 characters; add a LIMIT, or aggregate"
+    monkeypatch.setattr(bounded_answers, "MOST_MEMORY", 50_000_000)
+    too_much = "query: its answer takes more than 50 MB of memory; add a LIMIT, or aggregate"
+    long = f"replace('{' ' * 10}', ' ', '{'x' * 1000}')"
+    assert refusal(store, MANY.format(100, long), timeout=60) is None
+    assert refusal(store, MANY.format(40_000, long), timeout=60) == too_much
+    assert refusal(store, MANY.format(400_000, ", ".join(f"i + {number}.5" for number in range(20))), timeout=60) == too_much
+    assert ask(store, "SELECT 1").rows == ((1,),)
+
+
+def test_postgresql_sends_no_value_that_would_be_taken_whole(on_postgresql: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_only_sql, "_LONGEST_ROW", 100_000)
+    for value in (
+        "array_agg(g)",
+        "repeat(max('x'), max(g)::int * 10)",
+        "json_agg(g)",
+        "string_agg(g::text, ',')",
+        "jsonb_object_agg(g, ARRAY[g])",
+        "ROW(1, array_agg(g))",
+    ):
+        asked = f"SELECT {value} FROM generate_series(1, {{}}) AS g"
+        assert refusal(on_postgresql, asked.format(100)) is None
+        assert refusal(on_postgresql, asked.format(40_000), timeout=60) == "query: a row of more than 0.1 MB; ask for less of it"
+    monkeypatch.setattr(bounded_answers, "MOST_MEMORY", 50_000_000)
+    plan = "EXPLAIN VERBOSE SELECT repeat('x', 200000000)"  # no part of which the server can refuse
+    assert refusal(on_postgresql, plan, timeout=60) == "query: its answer takes more than 50 MB of memory; add a LIMIT, or aggregate"
+    assert ask(on_postgresql, "SELECT 1").rows == ((1,),)
+
+
+def test_a_server_that_does_not_hear_is_left_in_time(on_postgresql: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[int] = []
+
+    def streamed(driver: Any, query: str, made: Callable[[Any, str], NamedRows] = read_only_sql._streamed) -> NamedRows:
+        frozen.append(driver.info.backend_pid)
+        os.kill(frozen[0], signal.SIGSTOP)
+        return made(driver, query)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(read_only_sql, "_streamed", streamed)
+        try:
+            assert refusal(on_postgresql, "SELECT 1", timeout=0.5) == "query: stopped after 0.5 s (--timeout)"
+        finally:
+            os.kill(frozen[0], signal.SIGCONT)
+    assert ask(on_postgresql, "SELECT 1").rows == ((1,),)
 
 
 def test_columns_of_one_name_are_told_apart_and_json_has_no_infinity(store: Store) -> None:
@@ -344,18 +400,18 @@ def test_a_superuser_asks_as_one_who_reads_and_who_may_run_programs_must_insist(
 
 INTERRUPTED = """
 import _thread, sys
-from orchestrator.store.connection import read_only_sql
+from orchestrator.store.connection import bounded_answers, read_only_sql
 MOMENT
 from orchestrator.cli.main import main
 main()
 """
 MOMENTS = {
     "while its thread starts": """
-class Thread(read_only_sql.Thread):
+class Thread(bounded_answers.Thread):
     def start(self):
         super().start()
         _thread.interrupt_main()
-read_only_sql.Thread = Thread
+bounded_answers.Thread = Thread
 """,
     "as it begins": """
 def authorizer(refused, made=read_only_sql.authorizer):

@@ -105,6 +105,13 @@ def test_what_differs_from_the_artifacts_is_noticed_and_mended_by_them(
     assert repair(store, artifacts) == []
 
 
+@pytest.mark.parametrize(("share", "noticed"), [(1 - 1e-14, False), (1 - 1e-6, True)])
+def test_of_worst_cases_only_more_than_their_last_bits_is_noticed(store: Store, artifacts: Artifacts, share: float, noticed: bool) -> None:
+    table = TABLES["worst_cases"]
+    change(store, update(table).values(ci_high=table.c.ci_high * share))
+    assert ("verdicts" in wrong(store, artifacts)) == noticed
+
+
 def test_a_done_job_without_result_is_recorded_or_run_by_the_next_launch(store: Store, artifacts: Artifacts) -> None:
     for table in (TABLES["attack_results"], TABLES["clean_results"]):
         change(store, delete(table).where(table.c.job_key.in_([ATTACK.key, EVALUATION.key])))
@@ -169,7 +176,7 @@ def test_a_driver_that_died_is_named_and_one_that_lives_or_has_left_is_not(store
     lease = begin_driving(store, "small", "somewhere", 42)
     assert "drivers" not in wrong(store, artifacts)
     silence(store, "small", seconds=90)
-    assert "sweep small: process 42 on somewhere never left it and is dead (last heartbeat 9" in wrong(store, artifacts)["drivers"]
+    assert "sweep small: process 42 on somewhere never left it and is dead (last heartbeat " in wrong(store, artifacts)["drivers"]
     end_driving(store, lease)
     assert "drivers" not in wrong(store, artifacts)
 

@@ -29,7 +29,7 @@ TINY: dict[str, Any] = {
 SMALL = ["--executor", "inline", *(word for name, value in TINY.items() for word in ("--set", f"{name}={value}"))]
 PARSED_ONLY = {
     "dashboard": "serves until it is stopped; tests/orchestrator/dashboard",
-    "doctor": "asks for data that is not here; tests/orchestrator/doctor",
+    "doctor": "asks for data that is not here; tests/orchestrator/launching/doctor",
     "submit": "needs a cluster; tests/orchestrator/launching",
     "--fooled": "of a network that is right first; tests/orchestrator/report/examples",
     "audit": "of a network of one's own; tests/orchestrator/audit",
@@ -47,7 +47,7 @@ PARSED_ONLY = {
     "adversarial-smoke": "minutes; its settings are those of tests/workers/train",
     "overfitting-small": "minutes; its settings are those of tests/workers/train",
     "defences-smoke": "minutes; its defences are those of tests/workers/defences",
-    "diagnosis.depth=full": "minutes; tests/orchestrator/verdict",
+    "diagnosis.depth=full": "minutes; tests/orchestrator/statistics/verdict",
 }
 """Words of the commands that are parsed and not run here, and why, or where they are run."""
 

@@ -11,7 +11,7 @@ from search_spaces import SpaceError, parse_space
 from tests.builders import pretrain_job
 from tests.workers.small import data_set, generator, network, run_attack, split
 from workers.attacks.engine import Watched
-from workers.components.facts import AttackFacts, DefenceFacts, ModelFacts
+from workers.components.facts import AttackFacts, DefenceFacts, MetricFacts, ModelFacts
 from workers.errors import DataError, UserError
 from workers.models.network import build
 from workers.plugins import job_from_json, load_plugins
@@ -62,7 +62,7 @@ def test_every_decorator_is_used_bare_or_with_facts(tmp_path: Path) -> None:
     assert DEFENCES["my_jpeg"].facts == DefenceFacts(around=True)
     assert DEFENCES["other"].facts == DefenceFacts(randomised=True, around=False)
     assert LOSSES["loss_one"].settings().model_dump() == {"beta": 6.0}
-    assert METRICS["metric_one"].facts.heading == "metric_one"
+    assert METRICS["metric_one"].facts == MetricFacts()
     assert DATASETS["data_one"].facts.info is None
 
 
@@ -265,26 +265,39 @@ DATA = """
         parts = [(inputs[:20], LABELS[:20]), (inputs[20:], LABELS[20:])]
         if given == "tensors":
             parts = [TensorDataset(*map(torch.from_numpy, part)) for part in parts]
+        from PIL import Image
         if given == "pillow":
-            from PIL import Image
             parts = [[(Image.fromarray(image[0]), int(label)) for image, label in zip(*part)] for part in parts]
+        if given == "rows":
+            parts = [[{"img": Image.fromarray(image[0]), "label": int(label)} for image, label in zip(*part)] for part in parts]
         return rs.Dataset(*parts) if given == "arrays" else tuple(parts)
+
+    @rs.dataset
+    def loose(root, *, kind: str = "grey"):
+        return wrong(root, kind=kind)
 
     @rs.dataset(info=rs.DatasetInfo(n_classes=2, shape=(2, 5, 5), mean=(0, 0), std=(1, 1)))
     def wrong(root, *, kind: str = "bytes"):
+        if kind == "grey":
+            return (IMAGES["bytes"][:, 0], LABELS), (IMAGES["bytes"][:, 0], LABELS)
+        if kind == "last":
+            return (np.zeros((30, 5, 5, 3), np.uint8), LABELS), (np.zeros((30, 5, 5, 3), np.uint8), LABELS)
+        if kind == "columns":
+            rows = [{"img": image, "fine_label": 0, "coarse_label": 0} for image in IMAGES["bytes"]]
+            return rows, rows
         return {"nothing": 3, "text": rs.Split(IMAGES["bytes"], np.array(["a"] * 30)) if kind == "text" else None}.get(
             kind, ((IMAGES["bytes"], LABELS), (IMAGES["bytes"][:, :, :4], LABELS)))
 """
 
 
-@pytest.mark.parametrize("given", ["arrays", "tensors", "pillow"])
+@pytest.mark.parametrize("given", ["arrays", "tensors", "pillow", "rows"])
 def test_data_are_arrays_or_map_style_and_their_info_is_derived(tmp_path: Path, given: str) -> None:
     load(tmp_path, DATA)
     found = data_set("mine", given=given)
     assert found.info is None
     loaded = found.load(None)
     info = found.info_of(loaded)
-    channels = 1 if given == "pillow" else 2
+    channels = 1 if given in ("pillow", "rows") else 2
     assert (info.n_classes, info.shape, info.low, info.high) == (3, (channels, 5, 5), 0, 1)
     assert (loaded.train.inputs.dtype, len(loaded.train), len(loaded.test)) == (np.uint8, 20, 10)
     np.testing.assert_allclose(info.mean, loaded.train.inputs.mean(axis=(0, 2, 3)) / 255, atol=1e-5)
@@ -302,12 +315,29 @@ def test_bounds_are_those_that_the_values_lie_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [("nothing", "returned int, must be a Dataset or a pair"), ("classes", "label 2, its info says 2 classes")],
+    [
+        ("nothing", "returned int, must be a Dataset or a pair"),
+        ("classes", "label 2, its info says 2 classes"),
+        ("columns", "rows of an example and a label; they have the columns img, fine_label, coarse_label"),
+    ],
 )
 def test_data_that_are_not_as_stated_are_one_line(tmp_path: Path, kind: str, said: str) -> None:
     load(tmp_path, DATA)
     with pytest.raises(DataError, match=said):
         data_set("wrong", kind=kind).load(None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("grey", r"dataset loose: examples of shape \(5, 5\): .* a grey image has one channel, inputs\[:, None\]"),
+        ("last", r"dataset loose: examples of shape \(5, 5, 3\): the channels stand last; .*transpose\(0, 3, 1, 2\)"),
+    ],
+)
+def test_images_without_a_channel_axis_in_its_place_are_refused_with_the_way_out(tmp_path: Path, kind: str, said: str) -> None:
+    load(tmp_path, DATA)
+    with pytest.raises(DataError, match=said):
+        data_set("loose", kind=kind).load(None)
 
 
 def test_an_attack_of_images_alone_is_refused_on_waveforms(tmp_path: Path) -> None:

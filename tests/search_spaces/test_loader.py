@@ -54,7 +54,11 @@ IMAGES = "one of convnext, preact_resnet18, resnet, resnet18, vgg, vit, wide_res
             "x.yaml:10: diagnosis.draws=1: one draw of a randomised model proves nothing; must be >= 2",
         ),
         ("attacks:", "diagnosis: {steps: 70}\nattacks:", "x.yaml:10: diagnosis.more_steps=60: must be more than steps, which is 70"),
-        ("attacks:", "diagnosis: {epsilon: 8}\nattacks:", "x.yaml:10: diagnosis.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
+        (
+            "attacks:",
+            "diagnosis: {epsilon: 8}\nattacks:",
+            "x.yaml:10: diagnosis.epsilon=8: must be in (0, 1] (input units: 8/255, not 8), or null",
+        ),
         ("attacks:", "diagnosis: true\nattacks:", "x.yaml:10: diagnosis=true: must be a mapping (key: value)"),
         ("epochs: 2", "epochs: ten", "x.yaml:8: training.epochs='ten': must be a whole number"),
         ("  epochs: 2\n", "", "x.yaml:7: training.epochs: missing; it is required"),
@@ -108,7 +112,7 @@ IMAGES = "one of convnext, preact_resnet18, resnet, resnet18, vgg, vit, wide_res
             "x.yaml:9: training.milestones=[1.5]: each must be an epoch >= 1 or a share in (0, 1), such as 150/350",
         ),
         ("epochs: 2", "epochs: 2\n  precision: fp16", "x.yaml:9: training.precision='fp16': one of auto, bf16, float32"),
-        ("epochs: 2", "epochs: 2\n  clip_norm: 0", "x.yaml:9: training.clip_norm=0: must be > 0"),
+        ("epochs: 2", "epochs: 2\n  clip_norm: 0", "x.yaml:9: training.clip_norm=0: must be > 0, or null"),
         ("epochs: 2", "epochs: 2\n  epochs: 3", "x.yaml:9: duplicate key 'epochs'; it is already on line 8"),
         ("epochs: 2", "epochs: 0x", "x.yaml:8: training.epochs='0x': must be a whole number"),
         ("epochs: 2", "epochs: 1:30", "x.yaml:8: training.epochs='1:30': must be a whole number"),
@@ -199,7 +203,7 @@ def test_a_crop_needs_images_and_leaves_something_of_them():
     (line,) = problems(text.replace("32]", "4]").replace("digits\nmodel:", "tones\nmodel:\n  name: soundnet5"))
     assert line.endswith("training.crop_padding=2: tones is audio, and only images are cropped; must be null")
     (line,) = problems(GOOD.replace("epochs: 2", "epochs: 2\n  crop_padding: 0"))
-    assert line == "x.yaml:9: training.crop_padding=0: must be >= 1"
+    assert line == "x.yaml:9: training.crop_padding=0: must be >= 1, or null"
 
 
 def test_a_model_that_does_not_fit_is_known_where_the_space_names_none():

@@ -142,6 +142,12 @@ def test_two_plugins_that_register_one_name_clash(tmp_path: Path) -> None:
         load_plugins(["one.py", "two.py"], folder=tmp_path)
 
 
+def test_a_plugin_that_registers_one_name_twice_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, mine=metric("m1") + metric("m1", value="2"))
+    with pytest.raises(UserError, match=r"metric 'm1': .*mine\.py registers it twice"):
+        load_plugins(["mine.py"], folder=tmp_path)
+
+
 def install(folder: Path, text: str, *, version: str = "1.0") -> None:
     """An installed distribution, as pip leaves it behind."""
     write(folder, mylab_metrics=text)

@@ -89,7 +89,7 @@ def check(found: dict[str, dict[str, Any]]) -> None:
         assert all(check["outcome"] != "not made" for check in item["checks"]), (name, _doubts(item))
 
 
-@pytest.mark.slow  # by default the checks are tested on evidence, and one network is judged in tests/orchestrator/verdict
+@pytest.mark.slow  # by default the checks are tested on evidence, and one network is judged in tests/orchestrator/statistics/verdict
 def test_an_undefended_net_is_sound_for_its_weakness_is_shown_and_unsound_where_a_smooth_staircase_hides_it(tmp_path: Path) -> None:
     found = judged(tmp_path, QUICKEST)
     check(found)

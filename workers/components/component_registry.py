@@ -88,6 +88,8 @@ class Registry(Generic[F]):
         held = (self._components if source.path is None else self._all()).get(name)
         if held is not None and (held.source.path != source.path or held.create.__qualname__ != create.__qualname__):
             raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it, and {_place(held.source)} has registered it already")
+        if held is not None and held.source is source:  # each run of a file has a source of its own
+            raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it twice")
         if self._called:
             require_signature(create, name=f"{self.kind} {name}", given=self._called)
         settings = settings_of(create, name=name, given_by_us=self.given)

@@ -115,6 +115,13 @@ def _count(root: Path, *, split_lists: SplitLists) -> tuple[int, int]:
     return len(train), len(test)
 
 
+def _verify(root: Path | None, *, split_lists: SplitLists) -> None:
+    """Decode all clips, which the jobs then find in the cache."""
+    train, test, validation = _catalogue(root, split_lists=split_lists)
+    for clips in ([*train, *test], validation):
+        _decoded(clips, cache_folder(_folder(root).parents[1]))
+
+
 def _download(root: Path) -> None:
     from torchaudio.datasets import SPEECHCOMMANDS
 
@@ -127,6 +134,7 @@ def _download(root: Path) -> None:
     check=_check,
     count=_count,
     download=_download,
+    verify=_verify,
 )
 @cache
 def speech_commands(root: Path | None, *, split_lists: SplitLists = "official") -> Dataset:

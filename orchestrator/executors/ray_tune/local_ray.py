@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrator.executors.base import ExecutorLostError
 from orchestrator.executors.ray_tune.ray_internals import (
     job_of_this_code,
     loopback_alone,
@@ -16,9 +15,10 @@ from orchestrator.executors.ray_tune.ray_internals import (
     reread_authentication,
     unobtrusive,
 )
+from orchestrator.executors.ray_tune.ray_watch import RayDied
 from orchestrator.temp_folder import temp_folder
 from workers.errors import UserError, first_line
-from workers.files.regular_files import read_regular
+from workers.files import read_regular
 
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -32,7 +32,7 @@ def local_ray_cluster(**settings: Any) -> Iterator[None]:
     which Ray lets everybody use, are in a folder of ours that no other user can enter and that is removed.
 
     Raises:
-        ExecutorLostError: it does not start.
+        RayDied: it does not start, as on a machine that is so busy that Ray's half minute for that is not enough.
     """
     import ray
 
@@ -59,7 +59,7 @@ def _start(**settings: Any) -> None:
         ray.init(address="local", include_dashboard=False, job_config=job_of_this_code(), **settings)
         reclaim_sigterm()
     except Exception as error:
-        raise ExecutorLostError(f"Ray did not start on this machine: {first_line(error).rstrip('.')}") from error
+        raise RayDied(f"Ray did not start on this machine: {first_line(error).rstrip('.')}") from error
 
 
 def _restore(before: dict[str, str], names: tuple[str, ...]) -> None:

@@ -77,7 +77,7 @@ class RayExecutor:
         self._footprints = footprints
 
     def execute(self, sweep: SweepRun) -> None:
-        """Run until the job queue is drained. Our own Ray is started again where it has died.
+        """Run until the job queue is drained. Our own Ray is started again where it has died, or did not start.
 
         Raises:
             UserError: the cluster cannot be reached, or no node can ever hold a job of the requested size.
@@ -92,7 +92,7 @@ class RayExecutor:
             except RayDied as death:
                 sweep.lose_all(error=str(death))
                 deaths = 1 if sweep.queue.total("done") > done else deaths + 1
-                if self._address is not None or deaths == _DEATHS:
+                if self._address is not None or deaths == _DEATHS or sweep.interrupted:
                     raise ExecutorLostError(str(death)) from death
                 self._say(f"{death}; it is started again")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from orchestrator.naming.names import counted
 from orchestrator.naming.varying_axes import title
 from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
@@ -60,16 +61,17 @@ def _on_split(field: Field, found: Sequence[Candidate]) -> list[str]:
     if field.split == "test":
         return ["chosen on the test split, so what is best looks better than it is; hold out data.validation_examples to choose by"]
     lacking = [one for one in found if not any(one.tested)]
-    untested = f"; {number_of(len(lacking))} not measured on test" if lacking else ""
+    untested = f"; {counted(len(lacking), 'model')} not measured on test" if lacking else ""
     return [f"chosen on the validation split; no choice has looked at the figures on test{untested}"]
 
 
 def read_field(options: BestOptions, *, choose: bool = False) -> tuple[Field, StudyRecord | None, list[str]]:
     """Return what is compared, the study of a search (None of a grid), and notes on models that are not among it; `choose` as `of_grid`."""
+    shown_by = "study" if choose else "best"
     with open_store(options.paths.store_url, upgrade=False) as store:
         read = partial(result_rows, store, options.sweep, per_repeat=False, every_space=options.every_space)
         rows, worst = read(), read(worst=True)
-        study, gaps = read_study(store, options.sweep), missing(store, options.sweep, earlier=not options.every_space)
+        study, gaps = read_study(store, options.sweep), missing(store, options.sweep, all_by=None if options.every_space else shown_by)
     if study is not None:
         if options.epsilon is not None:
             raise UserError(f"--epsilon: sweep {options.sweep} is a search, and its objectives say at which epsilon")
@@ -78,23 +80,22 @@ def read_field(options: BestOptions, *, choose: bool = False) -> tuple[Field, St
         return of_study(study, rows, worst), study, [*gaps]
     field = of_grid([*rows, *worst], epsilon=options.epsilon, choose=choose, split=options.split)
     lacking = len({row.model_key for row in rows}) - len(field.candidates)
-    return field, None, [*([f"left out: {number_of(lacking)} without {' or '.join(field.objectives)}"] if lacking else []), *gaps]
+    return field, None, [*([f"left out: {counted(lacking, 'model')} without {' or '.join(field.objectives)}"] if lacking else []), *gaps]
 
 
-def admitted(candidates: Sequence[Candidate], *, any_verdict: bool) -> tuple[list[Candidate], list[str]]:
-    """Return the candidates that may be best, and notes on the numbers and reasons of the others."""
+def admitted(
+    candidates: Sequence[Candidate], *, any_verdict: bool, admitted_by: str = "--any-verdict"
+) -> tuple[list[Candidate], list[str]]:
+    """Return the candidates that may be best, and notes on the numbers and reasons of the others; `admitted_by` is the option, or on a page
+    the command, that admits those whose verdict is unsound."""
     feasible = [candidate for candidate in candidates if candidate.is_feasible]
     kept = [candidate for candidate in feasible if any_verdict or candidate.verdict != "unsound"]
     violating, unsound = len(candidates) - len(feasible), len(feasible) - len(kept)
-    notes = [f"left out: {number_of(violating)} beyond a constraint"] if violating else []
-    notes += [f"left out: {number_of(unsound)} whose verdict is unsound; --any-verdict admits them"] if unsound else []
+    notes = [f"left out: {counted(violating, 'model')} beyond a constraint"] if violating else []
+    notes += [f"left out: {counted(unsound, 'model')} whose verdict is unsound; {admitted_by} admits them"] if unsound else []
     unjudged = sum(candidate.verdict is None for candidate in kept)
-    notes += [f"{number_of(unjudged)} without a verdict; a section diagnosis in the space gives one"] if unjudged else []
+    notes += [f"{counted(unjudged, 'model')} without a verdict; a section diagnosis in the space gives one"] if unjudged else []
     return kept, notes
-
-
-def number_of(amount: int) -> str:
-    return f"{amount} model{'' if amount == 1 else 's'}"
 
 
 def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table:

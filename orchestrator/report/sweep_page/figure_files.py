@@ -9,12 +9,12 @@ from choreographer.errors import BrowserFailedError, ChannelClosedError, Devtool
 from kaleido import Kaleido
 from kaleido.errors import JavascriptError, KaleidoError
 
-from orchestrator.figures import Picture
-from orchestrator.figures.paper import ImageForm, PaperStyle, on_paper
-from orchestrator.figures.theme import figure_of
 from orchestrator.naming.names import slug
 from orchestrator.paths import write_atomically
 from orchestrator.report.browser import browser_options
+from orchestrator.report.figures import Picture
+from orchestrator.report.figures.paper import ImageForm, PaperStyle, on_paper
+from orchestrator.report.figures.theme import figure_of
 from orchestrator.report.sweep_page.sections import PageSection
 from workers.errors import UserError
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
-from orchestrator.figures import Picture, accuracy_curves
 from orchestrator.naming.own_settings import hashable, sortable
 from orchestrator.naming.varying_axes import Axes, in_words, settings_of
+from orchestrator.report.figures import Picture, accuracy_curves
 from orchestrator.statistics.differences import separation
 from orchestrator.store import ResultRow
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from orchestrator.figures.picture import Picture, Record
+from orchestrator.report.figures.picture import Picture, Record
 from orchestrator.tables.table import Cell, Column, Table, shown, table_of
 from orchestrator.terminal.escaping import visible
 

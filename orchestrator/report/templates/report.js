@@ -228,7 +228,11 @@
         show();
       };
       made.addEventListener("click", sort);
-      made.addEventListener("keydown", (event) => event.key === "Enter" && sort());
+      made.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        sort();
+      });
       return made;
     });
     table.createTHead().insertRow().append(...head);

@@ -81,8 +81,8 @@ def authorizer(refused: Callable[[str], None]) -> Callable[..., int]:
     return allowed
 
 
-def admit(statement: str) -> bool:
-    """Check that PostgreSQL will only read ours for this statement; tell if it is an EXPLAIN.
+def admit(statement: str) -> tuple[str, bool]:
+    """Check that PostgreSQL will only read ours for this statement; return it, a query without what may follow it, and if it is an EXPLAIN.
 
     The tokens say which functions are called, whatever the grammar makes of them; the parsed statement says which relations are read.
 
@@ -96,6 +96,8 @@ def admit(statement: str) -> bool:
     query = statement[explained.end() :] if explained else statement
     try:
         tokens = Postgres().tokenize(query)
+        while tokens and tokens[-1].token_type.name == "SEMICOLON":
+            tokens.pop()
         _check_words(tokens)
         parsed = [found for found in Postgres().parser().parse(tokens, query) if found is not None]
         if len(parsed) != 1:
@@ -105,7 +107,7 @@ def admit(statement: str) -> bool:
         raise UserError(f"query: cannot be parsed: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise UserError("query: is nested too deep") from None
-    return explained is not None
+    return (statement, True) if explained else (query[: tokens[-1].end + 1], False)
 
 
 def _check_words(tokens: "list[Token]") -> None:

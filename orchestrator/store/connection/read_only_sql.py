@@ -1,15 +1,19 @@
 """Queries in SQL: one statement that reads, and nothing else, within its time."""
 
+import os
+import socket
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from itertools import count
-from threading import TIMEOUT_MAX, Thread
-from time import monotonic
+from itertools import count, islice
+from threading import TIMEOUT_MAX, Event
 from typing import Any
 
+from sqlalchemy import Connection
+
 from orchestrator.store.connection.admitted_sql import admit, authorizer
+from orchestrator.store.connection.bounded_answers import bounded, too_long
 from orchestrator.store.connection.session import Store
 from orchestrator.store.connection.setting_names import with_columns
 from orchestrator.store.connection.urls import scrubbed
@@ -17,11 +21,14 @@ from workers.errors import UserError
 
 TIMEOUT = 60.0
 _MOST_ROWS = 1_000_000
-_MOST_CHARACTERS = 200_000_000  # or bytes; a table of them takes several times as many bytes
-_AT_ONCE = 1000
-_LONG = 10_000  # characters of a row, on average: then they are fetched one by one
+_AT_ONCE = 100
 _LONGEST_VALUE = 100_000_000  # bytes, in SQLite: `zeroblob` and `printf` would make what memory does not hold
-_PAUSE = 0.05
+_LONGEST_ROW = 20_000_000  # bytes, in PostgreSQL: a row is taken whole, and a list takes 20 times the memory of its text
+_LONG_ROW = "row of more than {:g} MB"
+_SHORT_ROWS = """SELECT answer.* FROM (SELECT * FROM (
+{query}
+) AS query OFFSET 0) AS answer WHERE CASE
+WHEN pg_column_size(answer.*) > {most} OR octet_length((answer.*)::text) > {most} THEN '{refusal}' ELSE 'true' END::boolean"""
 _TIMED_OUT = "57014"
 _WATCHES_CLIENTS = 140_000
 _READER = "pg_read_all_data"
@@ -29,7 +36,7 @@ _MIGHTY = "pg_execute_server_program pg_write_server_files pg_read_server_files 
 
 
 @dataclass(frozen=True)
-class Answer:
+class NamedRows:
     """Result of a statement: the columns' names, of which no two are equal, and rows of values as the database has them (SQLite's
     timestamps are texts and its booleans 0 or 1)."""
 
@@ -37,7 +44,7 @@ class Answer:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool = False) -> Answer:
+def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool = False) -> NamedRows:
     """Run one statement that only reads; see `orchestrator.store.schema.views` for what to ask.
 
     Args:
@@ -49,19 +56,19 @@ def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool =
             as `pg_read_all_data`.)
 
     Raises:
-        UserError: the statement is wrong, is more than one, does more than read, takes longer, or has more than a million rows, or 200
-            million characters.
+        UserError: the statement is wrong, is more than one, does more than read, takes longer, or has more rows or takes more
+            memory than it may.
     """
     if not 0 < timeout < TIMEOUT_MAX / 1000:
         raise UserError(f"query: timeout {timeout:g}: must be more than 0, in seconds")
     text = _plain(statement)
     with store.reading() as connection:
-        driver: Any = connection.connection.driver_connection
+        driver = connection.connection.driver_connection
         text = with_columns(text, connection)
         try:
             if isinstance(driver, sqlite3.Connection):
                 return _ask_sqlite(driver, text, timeout)
-            return _ask_postgresql(driver, text, timeout, force=force)
+            return _ask_postgresql(connection, text, timeout, force=force)
         except store.engine.dialect.loaded_dbapi.Error as error:
             raise UserError(f"query: {scrubbed(str(error), store.engine.url)}") from None
 
@@ -73,57 +80,76 @@ def _plain(statement: str) -> str:
     return statement.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> Answer:
-    """Ask in a thread: what stops this one, such as Ctrl-C or the timeout, interrupts the statement, whenever it comes."""
+def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> NamedRows:
     refused: list[str] = []
     longest = driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     driver.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").close()  # their first use looks like a change of the schema
     driver.set_authorizer(authorizer(refused.append))
-    asked: Future[Answer] = Future()
-    thread = Thread(target=_settle, args=(asked, lambda: _fetched(driver.execute(statement))), daemon=True)
     try:
-        thread.start()
-        return asked.result(timeout)
-    except TimeoutError:
-        raise _too_long(timeout) from None
+        return bounded(lambda: _selected(driver, statement), driver.interrupt, timeout=timeout)
     except sqlite3.DatabaseError:
         if refused:
             raise UserError(f"query: {refused[0]}") from None
         raise
     finally:
-        while thread.is_alive():  # one interruption may come before the statement has begun
-            driver.interrupt()
-            thread.join(_PAUSE)
         driver.set_authorizer(None)
         driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
 
-def _settle(asked: "Future[Answer]", answer: Callable[[], Answer]) -> None:
-    try:
-        asked.set_result(answer())
-    except BaseException as error:
-        asked.set_exception(error)
+def _selected(driver: sqlite3.Connection, statement: str) -> NamedRows:
+    cursor = driver.execute(statement)
+    return _answer(cursor, _collected(cursor))
 
 
-def _ask_postgresql(driver: Any, statement: str, timeout: float, *, force: bool) -> Answer:
-    """Declare a cursor, which PostgreSQL makes for a single query alone; the transaction is a reading one already."""
-    is_explain = admit(statement)
+def _ask_postgresql(connection: Connection, statement: str, timeout: float, *, force: bool) -> NamedRows:
+    """Ask for what PostgreSQL takes for a single statement alone; the transaction is a reading one already.
+
+    The server stops the statement in time, or the connection is cut: it may hear late, and what it sent may take us long to read.
+    """
+    driver: Any = connection.connection.driver_connection
+    query, is_explain = admit(statement)
     _take_reading_role(driver, force=force)
     driver.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * timeout))}")
-    driver.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are wanted, not the first ones soon
     if driver.info.server_version >= _WATCHES_CLIENTS:
         driver.execute("SET LOCAL client_connection_check_interval = 1000")  # a client that was killed takes its statement along
+    asked = _explained if is_explain else _streamed
+    is_cut = Event()
     try:
-        if is_explain:  # prepared: the text can hold no second statement
-            return _fetched(driver.execute(statement, prepare=True))
-        with driver.cursor("query") as cursor:
-            return _fetched(cursor.execute(statement), until=monotonic() + timeout)
-    except TimeoutError:
-        raise _too_long(timeout) from None
-    except Exception as error:
+        return bounded(lambda: asked(driver, query), lambda: _cut(driver, is_cut), timeout=timeout)
+    except driver.Error as error:
         if getattr(error, "sqlstate", None) == _TIMED_OUT:
-            raise _too_long(timeout) from None
+            raise too_long(timeout) from None
+        if (refusal := _LONG_ROW.format(_LONGEST_ROW / 1e6)) in str(error):
+            raise UserError(f"query: a {refusal}; ask for less of it") from None
         raise
+    finally:
+        if is_cut.is_set():
+            connection.invalidate()
+
+
+def _explained(driver: Any, statement: str) -> NamedRows:
+    cursor = driver.execute(statement, prepare=True)  # prepared: the text can hold no second statement
+    return _answer(cursor, _collected(cursor))
+
+
+def _streamed(driver: Any, query: str) -> NamedRows:
+    """Return the rows as they are computed: those of a cursor the server would first put on its disk."""
+    from psycopg import capabilities
+
+    refusal = _LONG_ROW.format(_LONGEST_ROW / 1e6)
+    asked = _SHORT_ROWS.format(query=query, most=_LONGEST_ROW, refusal=refusal)
+    with driver.cursor() as cursor:
+        with closing(cursor.stream(asked, size=_AT_ONCE if capabilities.has_stream_chunked() else 1)) as rows:
+            found = _collected(rows)
+        if not found:  # then the columns are not known either
+            cursor.execute(f"{asked} LIMIT 0")
+        return _answer(cursor, found)
+
+
+def _cut(driver: Any, is_cut: Event) -> None:
+    is_cut.set()
+    with suppress(OSError, driver.Error), socket.socket(fileno=os.dup(driver.fileno())) as ours:
+        ours.shutdown(socket.SHUT_RDWR)
 
 
 def _take_reading_role(driver: Any, *, force: bool) -> None:
@@ -139,27 +165,22 @@ def _take_reading_role(driver: Any, *, force: bool) -> None:
         raise UserError(f"query: this role may do more than read ({', '.join(mighty)}); {advice}")
 
 
-def _fetched(cursor: Any, *, until: float | None = None) -> Answer:
+def _collected(rows: Iterable[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
     """Return all rows.
 
     Raises:
-        TimeoutError: that takes longer than `until`.
-        UserError: there are none of any kind, or too many.
+        UserError: there are too many.
     """
-    if cursor.description is None:
+    found = tuple(map(tuple, islice(rows, _MOST_ROWS + 1)))
+    if len(found) > _MOST_ROWS:
+        raise UserError(f"query: more than {_MOST_ROWS:,} rows; add a LIMIT, or aggregate")
+    return found
+
+
+def _answer(cursor: Any, rows: tuple[tuple[Any, ...], ...]) -> NamedRows:
+    if not cursor.description:
         raise UserError("query: the statement returns nothing; SELECT something")
-    rows: list[tuple[Any, ...]] = []
-    length = 0
-    while found := cursor.fetchmany(_AT_ONCE if length < len(rows) * _LONG else 1):
-        rows += map(tuple, found)
-        length += sum(len(value) for row in found for value in row if isinstance(value, str | bytes))
-        if len(rows) > _MOST_ROWS:
-            raise UserError(f"query: more than {_MOST_ROWS:,} rows; add a LIMIT, or aggregate")
-        if length > _MOST_CHARACTERS:
-            raise UserError(f"query: more than {_MOST_CHARACTERS:,} characters; add a LIMIT, or aggregate")
-        if until is not None and monotonic() > until:
-            raise TimeoutError
-    return Answer(tuple(_told_apart([column[0] for column in cursor.description])), tuple(rows))
+    return NamedRows(tuple(_told_apart([column[0] for column in cursor.description])), rows)
 
 
 def _told_apart(names: Sequence[str]) -> Iterator[str]:
@@ -172,7 +193,3 @@ def _told_apart(names: Sequence[str]) -> Iterator[str]:
         seen.add(found)
         taken.add(found)
         yield found
-
-
-def _too_long(timeout: float) -> UserError:
-    return UserError(f"query: stopped after {timeout:g} s (--timeout)")

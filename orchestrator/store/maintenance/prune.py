@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.store.connection.session import Store, chunks, sweep_id
+from orchestrator.store.connection.session import Store, chunks, rows_in, sweep_id
 from orchestrator.store.leases.leases import living_sweeps, refuse_driven
 from orchestrator.store.maintenance.held_rows import descendants_of, keys_of, owner, referring
 from orchestrator.store.maintenance.owners import owners_of
@@ -56,11 +55,12 @@ class RemovalRequest:
 
 @dataclass(frozen=True)
 class PruneResult:
-    """Number of rows or folders of a kind that are to be removed, or were, and about how many bytes they take."""
+    """Number of rows or folders of a kind that are to be removed, or were (or stay, unless `force`), and about how many bytes they take."""
 
     kind: str
     number: int
     size: int
+    stays: bool = False
 
 
 def prune(
@@ -70,7 +70,7 @@ def prune(
 
     Artifacts of the jobs `kept` (by another store, which shares the folder) stay, and so do those of databases that a marker names (see
     `owners.py`). Where one of these cannot be read, or this database has no marker, artifacts without a known owner are removed only by
-    `force`; they are listed as of another kind.
+    `force`; else they are listed as what stays.
 
     Raises:
         UserError: no such sweep, or a driver is running it; nothing is removed.
@@ -96,8 +96,7 @@ def prune(
         pruned.append(PruneResult("artifacts", len(folders), sum(map(artifacts.size, folders))))
     if left := sorted({*orphans} - {*folders}):
         whose = f" (perhaps of {', '.join(owners.unread)})" if owners.unread else ""
-        kind = f"left, since only --force removes artifacts of unknown owners{whose}"
-        pruned.append(PruneResult(kind, len(left), sum(map(artifacts.size, left))))
+        pruned.append(PruneResult(f"artifacts of unknown owners{whose}", len(left), sum(map(artifacts.size, left)), stays=True))
     if spare := [key for key in spare if key not in kept | owners.kept and key not in orphans and (force or not owners.unread)]:
         pruned.append(PruneResult("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
     if wanted.orphans and (force or (owners.marked and not (kept or owners.unread))):
@@ -168,8 +167,8 @@ class _Going:
     def _models(self, connection: Connection) -> list[str]:
         """Return the models that stay and lose attacks or diagnoses."""
         found: set[str] = set()
-        for table, chunk in product(map(table_of, (AttackResultRecord, DiagnosisRecord)), chunks(self.jobs)):
-            found.update(connection.execute(select(table.c.model_key).where(table.c.job_key.in_(chunk))).scalars())
+        for record in (AttackResultRecord, DiagnosisRecord):
+            found.update(row.model_key for row in rows_in(connection, select(record.model_key), record.job_key, self.jobs))
         return sorted(found - set(self.jobs))
 
 

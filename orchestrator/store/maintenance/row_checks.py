@@ -11,11 +11,11 @@ from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, JsonValue, T
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, LargeBinary, String, Table
 
 from orchestrator.naming.names import job_description
+from orchestrator.statistics.verdict import Verdict
+from orchestrator.statistics.verdict.attack_comparison import VerdictCheck
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.base import UtcDateTime
 from orchestrator.store.schema.sweep_tables import LookReason
-from orchestrator.verdict import Verdict
-from orchestrator.verdict.attack_comparison import VerdictCheck
 from workers.artifacts.outcomes import EpochRecord
 from workers.artifacts.per_example import BYTES_EACH
 from workers.errors import UserError

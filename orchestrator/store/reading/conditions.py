@@ -10,10 +10,10 @@ from typing import Any, get_args, get_type_hints
 from sqlalchemy import ColumnElement, Connection, not_, or_, select
 
 from orchestrator.naming.own_settings import FIELDS, declared_names, named_settings, value_of
+from orchestrator.statistics.verdict import VERDICTS
 from orchestrator.store.reading.measured import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, TrainedModelRecord
-from orchestrator.verdict import VERDICTS
 from workers.components.component_registry import Registry
 from workers.errors import UserError, did_you_mean
 from workers.registry import ATTACKS, DATASETS, DEFENCES, MODELS
@@ -67,6 +67,7 @@ _COMPONENTS: dict[str, tuple[Registry[Any], Any, tuple[str, ...]]] = {
     "model": (MODELS, TrainedModelRecord.model, ()),
 }
 """For each field that names components, those that are installed, the column with those that have results, and what else it may say."""
+_COMMA = re.compile(r",(?![^\[]*\])")  # between values, not in a list
 _TRUTH = {"true": True, "false": False}
 _TYPES = {name: hint for name, hint in get_type_hints(ResultRow).items() if name not in _UNASKED and "dict" not in str(hint)}
 
@@ -107,6 +108,9 @@ class Condition:
         return self.field in _KEYS and self.symbol == "=" and all(value is not None and len(value) == _DIGITS for value in self.values)
 
     def _is(self, found: Any, value: Any) -> bool:
+        if isinstance(found, list | tuple):
+            parts = tuple(_literal(part) if isinstance(part, str) else part for part in found)
+            return parts == value if isinstance(value, tuple) else set(parts) == {value}
         return bool(found.startswith(value)) if self.field in _KEYS and found and value else bool(found == value)
 
     def clause(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -190,7 +194,7 @@ def _parsed(text: str) -> Condition:
         raise UserError(f"--where '{text}': must be FIELD=VALUE[,VALUE...], or with !=, <, <=, > or >=")
     name, symbol, given = match.groups()
     field = _field(name)
-    words = given.split(",") if symbol in _EQUALITIES else [given]
+    words = _COMMA.split(given) if symbol in _EQUALITIES else [given]
     values = tuple(_value(field, word.strip(), text) for word in words)
     if symbol not in _EQUALITIES and isinstance(values[0], str | bool | NoneType):
         raise UserError(f"--where '{text}': {field} is no number; = and != compare it")
@@ -218,7 +222,9 @@ def _value(field: str, word: str, text: str) -> Any:
 
 
 def _literal(word: str) -> Any:
-    """The value of a setting whose type is its component's: nothing, a truth value, a number, or else a word."""
+    """The value of a setting whose type is its component's: nothing, a truth value, a number, a list of these, or else a word."""
+    if word.startswith("[") and word.endswith("]"):
+        return tuple(_literal(part.strip()) for part in word[1:-1].split(","))
     if word in ("none", "null", ""):
         return None
     if word in _TRUTH:

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, union
 
+from orchestrator.naming.names import counted
 from orchestrator.naming.own_settings import hashable
 from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words
-from orchestrator.store.connection.session import Store, chunks, sweep_id
+from orchestrator.store.connection.session import Store, rows_in, sweep_id
 from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
@@ -31,9 +32,9 @@ class _Open:
     failed: bool
 
 
-def missing(store: Store, sweep: str | None, *, earlier: bool = True) -> tuple[str, ...]:
-    """Say which models of a sweep have no results, or not all, and why; and, unless `earlier` ones are shown too, how many are in earlier
-    versions of its space. Nothing of all sweeps together (None).
+def missing(store: Store, sweep: str | None, *, all_by: str | None = None) -> tuple[str, ...]:
+    """Say which models of a sweep have no results, or not all, and why; and how many are in earlier versions of its space, where there is a
+    command, `all_by`, that shows them by `--all`. Nothing of all sweeps together (None).
 
     Raises:
         UserError: no such sweep.
@@ -44,11 +45,11 @@ def missing(store: Store, sweep: str | None, *, earlier: bool = True) -> tuple[s
         number = sweep_id(connection, sweep)
         return (
             *_unfinished(connection, number, partial(hints.command, "status", sweep, at=store.address)),
-            *(_earlier(connection, number) if earlier else ()),
+            *([] if all_by is None else _earlier(connection, number, hints.command(all_by, sweep, at=store.address, more=["--all"]))),
         )
 
 
-def _earlier(connection: Connection, number: int) -> list[str]:
+def _earlier(connection: Connection, number: int, shown_by: str) -> list[str]:
     """Models that have results which only an earlier version of the space asked for."""
     measured = [
         select(record.model_key)
@@ -57,7 +58,7 @@ def _earlier(connection: Connection, number: int) -> list[str]:
         for record in (CleanResultRecord, AttackResultRecord)
     ]
     models = connection.execute(select(func.count()).select_from(union(*measured).subquery())).scalar_one()
-    return [f"{models} model{'' if models == 1 else 's'} of earlier versions of this space: --all"] if models else []
+    return [f"{counted(models, 'model')} of earlier versions of this space; see `{shown_by}`"] if models else []
 
 
 def _unfinished(connection: Connection, number: int, status: Callable[..., str]) -> list[str]:
@@ -117,11 +118,7 @@ def _errors(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
     """The error of the last failed attempt at each job."""
     columns = AttemptRecord.job_key, AttemptRecord.error
     statement = select(*columns).where(AttemptRecord.outcome == "failed").order_by(AttemptRecord.number)
-    return {
-        row.job_key: row.error or ""
-        for chunk in chunks(keys)
-        for row in connection.execute(statement.where(AttemptRecord.job_key.in_(chunk)))
-    }
+    return {row.job_key: row.error or "" for row in rows_in(connection, statement, AttemptRecord.job_key, keys)}
 
 
 def _reason(trainings: Sequence[_Open], measurements: Sequence[_Open], errors: Mapping[str, str]) -> str:

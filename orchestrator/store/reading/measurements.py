@@ -12,12 +12,12 @@ from typing import Any, get_args
 from sqlalchemy import Connection, Result, Select, Text, and_, cast, func, select
 
 from orchestrator.naming.own_settings import hashable
-from orchestrator.store.connection.session import chunks, of_sweep
+from orchestrator.statistics.verdict import checks_of, reasons
+from orchestrator.store.connection.session import of_sweep, rows_in
 from orchestrator.store.reading.measured import SPENT, Measurement, Setting
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
-from orchestrator.verdict import checks_of, reasons
 from workers.spec.fields import TrainingStage
 from workers.spec.keys import job_key
 from workers.spec.stage_specs import TrainSpec
@@ -114,9 +114,8 @@ def trainings_of(connection: Connection, models: Mapping[str, _Trained]) -> dict
     while missing := sorted({parent for _, _, parent in trained.values() if parent is not None} - set(trained)):
         statement = _of_models(TrainedModelRecord.job_key, JobRecord.stage, TrainedModelRecord.training)
         trained |= dict.fromkeys(missing, ("pretrain", {}, None))
-        for chunk in chunks(missing):
-            for key, *found in connection.execute(statement.where(TrainedModelRecord.job_key.in_(chunk))):
-                trained[key] = (found[0], found[1], found[2])
+        for key, *found in rows_in(connection, statement, TrainedModelRecord.job_key, missing):
+            trained[key] = (found[0], found[1], found[2])
     return {key: _training(key, trained) for key in models}
 
 

@@ -4,12 +4,12 @@ from sqlalchemy import literal, or_, select
 
 from orchestrator.naming.names import job_description
 from orchestrator.naming.varying_axes import Axes
+from orchestrator.statistics.verdict import GRAVEST_FIRST, checks_of
 from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.reading.values import ModelVerdict
 from orchestrator.store.reading.varying_settings import model_settings
 from orchestrator.store.schema.result_tables import TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
-from orchestrator.verdict import GRAVEST_FIRST, checks_of
 
 
 def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True, every_space: bool = False) -> list[ModelVerdict]:

@@ -3,6 +3,7 @@ are always up to date."""
 
 import base64
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, select
 
+from orchestrator.statistics.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from orchestrator.store.connection.session import chunks
 from orchestrator.store.reading.aggregate import result_table
 from orchestrator.store.reading.measured import WORST_CASE
@@ -19,7 +21,6 @@ from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.base import Row, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
-from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from workers.artifacts.outcomes import unpack_flags
 from workers.spec.attack import AFTER
 
@@ -215,12 +216,12 @@ def _outdated(connection: Connection, models: Sequence[str]) -> list[str]:
     )
     of_today = [key for key in models if all(stored["rules"] == RULES for stored in judged[key])]
     derived = _by_model(_worst_cases(connection, *of_today))
-    return [key for key in of_today if _plain(worst[key]) != _plain(derived[key]) or not _is_judged_so(connection, key, judged[key])]
+    return [key for key in of_today if not (_agree(worst[key], derived[key]) and _is_judged_so(connection, key, judged[key]))]
 
 
 def _is_judged_so(connection: Connection, model_key: str, stored: Sequence[Row]) -> bool:
     row = _verdict_row(connection, model_key)
-    return _plain(stored) == _plain([] if row is None else [row])
+    return _agree(stored, [] if row is None else [row])
 
 
 def _by_model(rows: Iterable[Mapping[Any, Any]]) -> defaultdict[str, list[Row]]:
@@ -230,8 +231,25 @@ def _by_model(rows: Iterable[Mapping[Any, Any]]) -> defaultdict[str, list[Row]]:
     return found
 
 
-def _plain(rows: Sequence[Row]) -> list[str]:
-    return sorted(json.dumps({name: value for name, value in row.items() if name != "judged_at"}, sort_keys=True) for row in rows)
+def _agree(stored: Sequence[Row], derived: Sequence[Row]) -> bool:
+    """Compare rows in any order; their last bits depend on how many are derived at once, and on the processor."""
+    return _is_close(_in_order(stored), _in_order(derived))
+
+
+def _in_order(rows: Sequence[Row]) -> list[Any]:
+    plain = [json.loads(json.dumps({name: value for name, value in row.items() if name != "judged_at"})) for row in rows]
+    return sorted(plain, key=lambda row: [str(value) for value in row.values() if not isinstance(value, float)])
+
+
+def _is_close(one: Any, other: Any) -> bool:
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(_is_close(value, other[name]) for name, value in one.items())
+        case list(), list():
+            return len(one) == len(other) and all(map(_is_close, one, other))
+        case float(), int() | float():
+            return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12) or (math.isnan(one) and math.isnan(other))
+    return bool(one == other)
 
 
 def _within(record: type[AttackResultRecord | WorstCaseRecord], models: Sequence[str], ball: Row | None) -> list[Any]:

@@ -109,3 +109,8 @@ def test_wrong_arguments_name_the_legal_ones(net: nn.Module, inputs: Tensor, giv
 def test_wrong_tensorizations_say_so(given: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         rs.tensorize(nn.Sequential(nn.Conv2d(1, 8, 3)), **given)
+
+
+def test_a_tensorized_network_is_not_tensorized_again(net: nn.Module) -> None:
+    with pytest.raises(UserError, match=r"^Sequential: is tensorized already; take the dense network$"):
+        rs.tensorize(rs.tensorize(net).body)

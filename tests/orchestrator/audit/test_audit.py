@@ -16,8 +16,8 @@ from orchestrator.audit.rounds import Budget, read_budget, rounds
 from orchestrator.audit.summary import audit_lines
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import Paths
+from orchestrator.statistics.verdict import VerdictCheck
 from orchestrator.store import ModelVerdict
-from orchestrator.verdict import VerdictCheck
 from tests.builders import pretrain_job
 from tests.commands import robustsweep
 from workers.errors import UserError

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from orchestrator.api.results import Results, open_results, pivot
 from orchestrator.cli.main import app
 from orchestrator.naming.names import JobNames
+from orchestrator.naming.own_settings import value_of
 from orchestrator.naming.varying_axes import Axes, in_words, settings_of
 from orchestrator.planning.expand import expand_space
 from orchestrator.store import Store, model_verdicts, open_store, result_rows
@@ -151,7 +152,8 @@ def test_commands_show_the_space_as_it_was_last_launched_and_how_many_models_it_
         assert len(result_rows(store, "other", per_repeat=False, every_space=True)) == before
         assert {run.settings["training.learning_rate"] for run in training_runs(store, "other")} == {0.2}
     for command in ("results", "verdicts", "best"):
-        assert "6 models of earlier versions of this space: --all" in run(tmp_path, command, "other")
+        said = f"6 models of earlier versions of this space; see `robustsweep {command} other --home {tmp_path} --all`"
+        assert said in run(tmp_path, command, "other").replace("\n", " ")
         assert "earlier versions" not in run(tmp_path, command, "other", "--all")
     assert "was launched by: robustsweep launch ... --set model.theta=1.0 --set seed=0" in run(tmp_path, "status", "other")
 
@@ -248,6 +250,13 @@ def test_rows_and_jobs_say_the_same_settings_of_a_model(store: Store) -> None:
     for row in result_rows(store, "grid", per_repeat=False):
         said = settings_of(row)
         assert {name: value for name, value in said.items() if name != "sweep"} == of_jobs[row.model_key]
+
+
+def test_epsilons_of_trainings_are_said_as_one_writes_them_not_in_lowest_terms() -> None:
+    row = {"training": {"adversarial_epsilon": ["8/85", "8/85"]}, "fine_tuning": {"adversarial_epsilon": ["31/1000", "8/255"]}}
+    assert value_of(row, "training.adversarial_epsilon") == ["24/255", "24/255"]
+    said = {name: in_words(value) for name, value in settings_of(row).items() if name.endswith("adversarial_epsilon")}
+    assert said == {"training.adversarial_epsilon": "24/255", "fine_tuning.adversarial_epsilon": "[0.031, 8/255]"}
 
 
 def test_axes_are_what_varies_among_the_models_that_have_it() -> None:

@@ -102,6 +102,20 @@ def test_artifacts_of_the_homes_own_store_outlive_the_pruning_of_another(folder:
     assert "artifacts: ok" in said("check", folder=folder)
 
 
+def test_what_stays_is_not_said_to_be_removed(folder: Path) -> None:
+    with open_store(f"sqlite:///{folder}/other.db", upgrade=True):
+        pass
+    strange, other = folder / "strange", f"sqlite:///{folder}/other.db"
+    shutil.copytree(folder / "sweeps" / "artifacts", strange)
+    shutil.rmtree(strange / "owners", ignore_errors=True)
+    options = ("prune", "--orphans", "--store", other, "--artifacts", strange, "--home", folder / "empty")
+    left = f"artifacts of unknown owners: {len(JOBS)}, about "
+    assert said(*options, folder=folder).startswith(f"nothing to remove\nwould be left (--force removes it too):\n{left}")
+    assert said(*options, "--yes", folder=folder).startswith(f"nothing to remove\nleft (--force removes it too):\n{left}")
+    assert len(list(strange.glob("*/*/job.json"))) == len(JOBS)
+    assert said(*options, "--yes", "--force", folder=folder).startswith("removed:\nartifacts: ")
+
+
 def test_a_running_sweep_is_neither_pruned_nor_merged_into(folder: Path) -> None:
     said("export", "out", folder=folder)
     with open_store(f"sqlite:///{folder}/sweeps/results.db", upgrade=True) as store:

@@ -195,7 +195,7 @@ def run(words: Sequence[str], folder: Path) -> tuple[int, str]:
         for name in ("drive.drive", "launch.drive", "submission.jobs_client"):
             stack.enter_context(mock.patch(f"orchestrator.launching.{name}", stopped))
         stack.enter_context(mock.patch("orchestrator.report.sweep_page.figure_files.asyncio.run", lambda browser: browser.close() or []))
-        for name in ("orchestrator.dashboard.server.serve", "orchestrator.doctor.run_checks.check_gpus", "os.execve"):
+        for name in ("orchestrator.dashboard.server.serve", "orchestrator.launching.doctor.run_checks.check_gpus", "os.execve"):
             stack.enter_context(mock.patch(name, stopped))
         stack.enter_context(mock.patch.dict(os.environ, {"HOME": str(folder), "COLUMNS": "100"}))
         stack.enter_context(mock.patch.object(sys, "argv", ["robustsweep", *words]))

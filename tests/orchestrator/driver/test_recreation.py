@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.driver.sweep_run import SweepRun
-from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import failures, finished_keys, open_store
 from orchestrator.store.reading.job_details import job_details
 from tests.builders import attack_job, fine_tune_job, pretrain_job, result_of

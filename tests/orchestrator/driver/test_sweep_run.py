@@ -10,10 +10,10 @@ from rich.console import Console
 
 from orchestrator.driver.progress_display import progress_line, seconds_left, show_progress
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.naming.names import job_name
 from orchestrator.planning.job_cost import cost
-from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import failures, finished_keys, open_store
 from orchestrator.terminal.console import clock
 from tests.builders import (

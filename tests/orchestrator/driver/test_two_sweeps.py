@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.driver.sweep_run import SweepRun
-from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import finished_keys, open_store
 from tests.builders import result_of, small_plan
 from tests.commands import PROGRAM, attempts, environment, rows, write_space

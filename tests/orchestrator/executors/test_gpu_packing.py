@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.memory_retry import RetryLimits
 from orchestrator.executors.ray_tune.gpu_allocator import FairQueue, GpuAllocator
 from orchestrator.executors.ray_tune.gpu_packing import GpuPacking
 from orchestrator.executors.ray_tune.ray_executor import JobSearcher
-from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import failures, open_store
 from orchestrator.store.reading.timings import recent_footprints
 from tests.builders import attack_job, attack_settings, evaluate_job, pretrain_job, result_of

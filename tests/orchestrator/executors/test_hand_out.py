@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.hand_out import HandOut
-from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import Store, failures, finished_keys, open_store
 from tests.builders import evaluate_job, pretrain_job, result_of
 from tests.stored import record_sweep

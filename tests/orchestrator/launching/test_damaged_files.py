@@ -15,11 +15,11 @@ from orchestrator.launching.launch import LaunchOptions, launch
 from orchestrator.paths import Paths
 from orchestrator.store import ResultRow, open_store, result_rows
 from orchestrator.store.reading.job_details import job_details
-from tests.commands import write_space
+from tests.commands import robustsweep, write_space
 from tests.faults.judging import Judge, Kept
 from tests.kept_files import job_folder
 from workers.artifacts.artifacts import Artifacts
-from workers.runtime.room import load_network, load_split
+from workers.runtime.job_context import load_network, load_split
 from workers.spec.job import Job
 
 NARROW = """
@@ -194,6 +194,30 @@ def test_a_full_disk_fails_jobs_with_one_line_and_when_there_is_room_again_a_lau
         assert list(disk.glob("*/*/.*")) == []
         judge(kept(tmp_path, disk), kept(undisturbed))
     assert rows(tmp_path) == rows(undisturbed)
+
+
+@pytest.mark.fault("disk full before the launch", outcome="said in one line, and nothing is begun; with room again, the same command runs")
+@pytest.mark.parametrize(("option", "code"), [("artifacts", 2), ("store", 1), ("home", 1)])
+def test_a_disk_that_is_full_before_the_launch_is_said_in_one_line(
+    tmp_path: Path, undisturbed: Path, judge: Judge, option: str, code: int
+) -> None:
+    write_space(tmp_path, WIDE)
+    with small_disk(tmp_path, size="4m") as disk:
+        filler, home = disk / "filler", disk / "sweeps" if option == "home" else tmp_path / "sweeps"
+        database = disk / "results.db" if option == "store" else home / "results.db"
+        files = disk / "files" if option == "artifacts" else home / "artifacts"
+        with suppress(OSError), filler.open("wb", buffering=0) as opened:
+            while True:
+                opened.write(bytes(PAGESIZE))
+        places = ("--home", home, "--store", f"sqlite:///{database}", "--artifacts", files)
+        done = robustsweep("launch", "tiny.yaml", "--executor", "inline", *places, cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
+        assert done.stderr.rstrip().endswith(("is full", "no space left on device"))
+        assert list(files.glob("*/*/result.json")) == []
+        filler.unlink()
+        done = robustsweep("launch", "tiny.yaml", "--executor", "inline", *places, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        judge(Kept(f"sqlite:///{database}", files), kept(undisturbed))
 
 
 def store_failures(store) -> list[str]:

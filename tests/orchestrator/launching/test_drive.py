@@ -6,6 +6,7 @@ import pty
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,18 @@ def test_the_loss_of_the_place_where_jobs_run_is_one_line_and_the_next_launch_go
     assert code == 1
     assert f"the cluster is gone; stopped after 2 of {JOBS} jobs; continue with: robustsweep launch" in printed
     assert launched(tmp_path, after=0, then=lambda: None)[0] == 0
+
+
+def test_a_signal_that_the_place_where_jobs_run_swallows_and_then_is_lost_stops_the_launch(tmp_path: Path) -> None:
+    def swallowed() -> None:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGHUP)
+        lost()
+
+    code, printed = launched(tmp_path, after=1, then=swallowed)
+    assert code == 129
+    assert f"stopped after 1 of {JOBS} jobs; continue with: robustsweep launch" in printed
+    assert "the cluster is gone" not in printed
 
 
 def test_a_second_signal_ends_the_process_at_once_and_a_closing_terminals_does_not() -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.naming.names import job_description, job_name
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import cost
 from orchestrator.planning.prelaunch_checks import check_sizes
-from orchestrator.scheduling.job_queue import JobQueue
 from search_spaces import load_space
 from search_spaces.space import space_type
 from tests.builders import evaluate_job, pretrain_job, surface_job

@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.driver.sweep_run import SweepRun
-from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.search.open_search import open_search
 from orchestrator.search.search import Search
 from orchestrator.store import Store, end_driving, open_store

@@ -13,10 +13,10 @@ from sqlalchemy import text as statement
 from sqlalchemy import update
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scheduling.job_queue import JobQueue
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.planning.expand import expand_space
 from orchestrator.report.study.read_study import read_study
-from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.search.open_search import open_search
 from orchestrator.search.optuna_storage import study_storage
 from orchestrator.store import finished_keys, open_store, record_result, sweep_names, sweep_status

@@ -6,8 +6,8 @@ import pytest
 from orchestrator.statistics.differences import paired_difference
 from orchestrator.statistics.intervals import accuracy_interval
 from orchestrator.statistics.shared_luck import SharedDraws, shared_luck
-from orchestrator.verdict.attack_comparison import ALPHA, MARGIN
-from orchestrator.verdict.paired import chance_of_gain
+from orchestrator.statistics.verdict.attack_comparison import ALPHA, MARGIN
+from orchestrator.statistics.verdict.paired import chance_of_gain
 from tests.orchestrator.statistics import shared_draws
 
 SHARED = [{"batch": None, "crafted_shared": 0.5}, {"batch": 50, "crafted_shared": 0.5}, {"batch": 50, "crafted_shared": 0.0}]

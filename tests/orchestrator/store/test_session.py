@@ -9,7 +9,7 @@ from optuna import create_study
 from sqlalchemy import make_url
 
 from orchestrator.api.results import open_results
-from orchestrator.doctor.database import check_database, database_file
+from orchestrator.launching.doctor.database import check_database, database_file
 from orchestrator.paths import Paths
 from orchestrator.report.study.read_study import read_study
 from orchestrator.search.optuna_storage import study_storage

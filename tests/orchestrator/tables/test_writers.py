@@ -6,7 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 from rich.console import Console
@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.main import app
 from orchestrator.store import open_store, record_result
-from orchestrator.tables.table import Code, Column, Estimate, Mark, Table
-from orchestrator.tables.writers import Format, render
+from orchestrator.tables.first_of_answer import first_of_answer
+from orchestrator.tables.table import Code, Column, Estimate, Mark, Table, table_of
+from orchestrator.tables.writers import Format, parts, render
 from orchestrator.terminal.escaping import html, latex, markdown, visible
 from tests.builders import result_of, small_plan
 from tests.commands import write_space
@@ -159,3 +160,29 @@ def test_every_table_command_has_every_format(command: str, home: Path) -> None:
         assert done.stdout.startswith(starts.get(form, "")), form
         if form == "csv":
             assert len({len(row) for row in csv.reader(io.StringIO(done.stdout))}) == 1
+
+
+def test_commands_in_sentences_are_code_in_html() -> None:
+    table = Table(columns=(Column("a"),), rows=(("1",),), notes=("see `robustsweep status '<b>'`; a lone ` stays",))
+    assert "<li>see <code>robustsweep status &#39;&lt;b&gt;&#39;</code>; a lone ` stays</li>" in str(render(table, "html"))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 99, 100, 101, 250])
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_parts_of_a_table_are_the_whole_text(form: Literal["csv", "json"], rows: int) -> None:
+    table = table_of(["n", "said"], [(row, HOSTILE) for row in range(rows)])
+    assert "".join(parts(table, form)) == f"{render(table, form)}\n"
+    assert form == "csv" or json.loads("".join(parts(table, form))) == [{"n": row, "said": HOSTILE} for row in range(rows)]
+
+
+def test_people_see_the_first_of_an_answer_too_long_to_read() -> None:
+    many = first_of_answer(["n"], [(row,) for row in range(10_001)])
+    assert (len(many.rows), many.notes) == (500, ("the first 500 of 10,001 rows; -f csv or -f json has all",))
+    long = first_of_answer(["text", "list"], [("x" * 9_999, [1]), ("y" * 10_001, ["z"] * 5_000)])
+    assert long.rows[0] == ("x" * 9_999, [1])
+    assert long.rows[1][0] == "y" * 10_000 + "... (10,001 characters; -f csv or -f json has all)"
+    assert str(long.rows[1][1]).endswith("... (25,000 characters; -f csv or -f json has all)")
+    assert long.notes == ()
+    wide = first_of_answer(["text"], [("x" * 10_000,)] * 1_000)
+    assert len(wide.rows) < 300
+    assert wide.notes == (f"the first {len(wide.rows)} of 1,000 rows; -f csv or -f json has all",)

@@ -1,12 +1,16 @@
+import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from orchestrator.doctor.node import check_data_sets
+from orchestrator.launching.doctor.node import check_data_sets
 from tests.workers.data.speech_root import LISTS, OTHERS, clip_name, make_root, write_wav
 from tests.workers.small import data_set
+from workers.data.loading import source
+from workers.data.loading.remote import verify
 from workers.data.loading.speech_clips import CLASSES, WORDS, examples
 from workers.errors import DataError
 from workers.spec.component import DataSpec
@@ -123,6 +127,26 @@ def test_a_damaged_file_is_named_and_nothing_is_cached(root, word):
     with pytest.raises(DataError, match=f"{path} is truncated"):
         SPEECH.load(root)
     assert not list((root / ".robustsweep-cache").glob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+        pytest.param(lambda path: path.write_text("no sound, but as long as a header is"), id="text"),
+        pytest.param(Path.mkdir, id="folder"),
+        pytest.param(os.mkfifo, id="pipe"),
+        pytest.param(lambda path: path.symlink_to("nowhere"), id="dangling link"),
+        pytest.param(lambda path: write_wav(path, rate=8000), id="another rate"),
+    ],
+)
+@pytest.mark.parametrize("place", ["yes/0000000f_nohash_0.wav", clip_name("yes", 4), clip_name("no", 5), "_background_noise_/hum.wav"])
+def test_what_is_no_clip_is_named_before_a_launch_and_by_doctor(root, place, make):
+    path = folder(root) / place
+    path.unlink(missing_ok=True)
+    make(path)
+    with pytest.raises(DataError, match=re.escape(str(path))):
+        verify(source(SPEECH_SPEC), root)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,19 @@
 """Examples as a data set's author gives them: arrays, or a map-style data set of PyTorch; and what networks must know of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.components.facts import DatasetInfo
+from workers.components.facts import DatasetInfo, Modality
 from workers.errors import DataError
 
 Arrays = tuple[NDArray[Any], NDArray[np.int64]]
 _EXACT: dict[str, tuple[float, int]] = {"uint8": (0.0, 255), "int16": (-1.0, 32_768)}
 """Coded values: the lower bound of what they stand for, and the number to divide by."""
+_LABEL = "label"
+_CHANNELS = (1, 3)
 _FEWEST_DIMENSIONS, _MOST_DIMENSIONS, _PAIR = 3, 4, 2
 
 
@@ -25,7 +27,7 @@ class MapStyle(Protocol):
 
 def as_arrays(given: Any) -> Arrays:
     """The inputs (examples, *shape) and the labels (examples,) of what an author gives: a pair (inputs, labels) of arrays or tensors, or a
-    map-style data set, whose items are pairs of a tensor, an array or one of Pillow's images, and a label.
+    map-style data set, whose items are pairs of a tensor, an array or one of Pillow's images, and a label, or rows with these columns.
 
     Raises:
         DataError: these are no examples with one label each.
@@ -66,6 +68,27 @@ def derived_info(train: Arrays, test: Arrays) -> DatasetInfo:
     return DatasetInfo(n_classes, inputs.shape[1:], *_moments(inputs), *_bounds(inputs, test_inputs))
 
 
+def require_modality(name: str, shape: tuple[int, ...], modality: Modality) -> None:
+    """Check that a data set's examples, of a shape, are such as their author says.
+
+    Raises:
+        DataError: they are waveforms, say, and called images; or an image's channels stand last.
+    """
+    if modality == "image" and len(shape) < _MOST_DIMENSIONS - 1:
+        raise DataError(
+            f"dataset {name}: examples of shape {shape}: must be (channels, height, width); a grey image has one channel, inputs[:, None]; "
+            'waveforms are declared, @dataset(modality="audio")'
+        )
+    if modality == "audio" and len(shape) != _MOST_DIMENSIONS - 2:
+        raise DataError(
+            f'dataset {name}: examples of shape {shape}: must be (channels, samples), or declared as images, @dataset(modality="image")'
+        )
+    if modality == "image" and shape[-1] in _CHANNELS and shape[0] not in _CHANNELS:
+        raise DataError(
+            f"dataset {name}: examples of shape {shape}: the channels stand last; must stand first; inputs.transpose(0, 3, 1, 2)"
+        )
+
+
 def _moments(inputs: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel, in input units; 1 for one without deviation."""
     scale = _EXACT.get(inputs.dtype.name, (0.0, 1))[1]
@@ -90,10 +113,21 @@ def _bounds(*splits: NDArray[Any]) -> tuple[float, float]:
 def _gathered(given: Any) -> tuple[Any, Any]:
     if not (hasattr(given, "__len__") and hasattr(given, "__getitem__")):
         raise DataError(f"{type(given).__name__}: must be a Split, a pair (inputs, labels), or a map-style data set")
-    pairs = [given[index] for index in range(len(given))]
+    pairs = [_pair(given[index]) for index in range(len(given))]
     if not all(isinstance(pair, Sequence) and len(pair) == _PAIR for pair in pairs):
-        raise DataError(f"{type(given).__name__}: its items must be pairs of an example and a label")
+        raise DataError(f"{type(given).__name__}: its items must be pairs of an example and a label{_columns(pairs[0])}")
     return _stacked([_channels_first(example) for example, _ in pairs]), [int(label) for _, label in pairs]
+
+
+def _pair(item: Any) -> Any:
+    """Return a row of two columns, one of them `label`, as Hugging Face's data sets have it, as a pair; anything else as it is."""
+    if isinstance(item, Mapping) and len(item) == _PAIR and len(named := item.keys() - {_LABEL}) == 1:
+        return item[named.pop()], item[_LABEL]
+    return item
+
+
+def _columns(item: Any) -> str:
+    return f", or rows of an example and a {_LABEL}; they have the columns {', '.join(map(str, item))}" if isinstance(item, Mapping) else ""
 
 
 def _stacked(examples: Sequence[NDArray[Any]]) -> NDArray[Any]:

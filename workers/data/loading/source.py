@@ -13,7 +13,7 @@ from workers.components.component_registry import Component
 from workers.components.facts import DatasetFacts, DatasetInfo
 from workers.components.settings import Settings
 from workers.data.loading.file_digests import files_digest
-from workers.data.loading.given_examples import Arrays, MapStyle, as_arrays, checked, derived_info
+from workers.data.loading.given_examples import Arrays, MapStyle, as_arrays, checked, derived_info, require_modality
 from workers.errors import DataError, UserError, describe
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder
@@ -69,7 +69,8 @@ class Dataset:
     (a function returns it where that takes time).
 
     Each split may be given as a `Split`, as a pair (inputs, labels) of arrays or tensors, or as a map-style data set of PyTorch, of
-    pairs of an example and a label. Without an info, the component's counts, or else the one that its examples imply.
+    pairs of an example and a label or, as Hugging Face has them, rows of two columns, one of them `label`. Without an info, the
+    component's counts, or else the one that its examples imply.
 
     Raises:
         DataError: these are no examples with one label each.
@@ -178,6 +179,7 @@ class DataSource:
         if not isinstance(loaded, Dataset):
             raise DataError(f"dataset {self.component.name}: returned {type(loaded).__name__}, must be a Dataset or a pair (train, test)")
         info = self.info_of(loaded)
+        require_modality(self.component.name, info.shape, self.component.facts.modality)
         splits = [split for split in (loaded.train, loaded.test, loaded.validation) if split is not None]
         for inputs, labels in (checked(split.arrays) for split in splits):
             if inputs.shape[1:] != info.shape:

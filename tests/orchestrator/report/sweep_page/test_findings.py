@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.figures.curves import accuracy_curves
+from orchestrator.report.figures.curves import accuracy_curves
 from orchestrator.report.sweep_page.findings import Findings
 from orchestrator.store import ResultRow, open_store, result_rows
 from tests.orchestrator.changed_rows import changed

@@ -8,9 +8,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from orchestrator.figures.paper import PaperStyle
 from orchestrator.paths import Paths
 from orchestrator.report.browser import BROWSER_VARIABLE
+from orchestrator.report.figures.paper import PaperStyle
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from tests.browsers import Browser, complaints, opened, pixels, requests, skip_without_browser
 from tests.orchestrator.report.sweep_page.conftest import FillStore
@@ -137,7 +137,7 @@ def test_names_with_markup_run_nothing_and_are_shown_as_they_are(fill_store: Fil
     with opened(page) as browser:
         assert browser.evaluate("document.title") == f"{HOSTILE}: robustsweep report"
         assert browser.evaluate("document.querySelector('h1').textContent") == HOSTILE
-        assert browser.evaluate("document.images.length + document.querySelectorAll('a:not(nav a)').length") == 0
+        assert browser.evaluate("document.images.length + document.querySelectorAll('a:not(nav a):not(.skip)').length") == 0
         assert complaints(browser) == []
 
 
@@ -227,3 +227,24 @@ def test_the_results_are_sorted_by_a_click_as_numbers_and_searched_by_words(page
         assert (set(column("attack")), set(column("epsilon"))) == ({"fgsm"}, {"8/255"})
         search("nothing like it")
         assert column("epsilon") == []
+
+
+def test_a_keyboard_skips_the_list_of_sections_and_sorts_a_table(page: Path) -> None:
+    with opened(page) as browser:
+        press(browser, "Tab", 9)
+        assert browser.evaluate("document.activeElement.textContent") == "Skip the list of sections"
+        assert browser.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        press(browser, "Enter", 13, "\r")
+        assert browser.evaluate("document.activeElement.id") == "content"
+        press(browser, "Tab", 9)
+        assert browser.evaluate("document.querySelector('main').contains(document.activeElement)")
+        browser.evaluate("document.querySelector('#results th').focus()")
+        for key, text, said in ((32, " ", "ascending"), (13, "\r", "descending")):
+            press(browser, "Enter" if key == 13 else " ", key, text)
+            assert browser.evaluate("document.activeElement.ariaSort") == said
+
+
+def press(browser: Browser, key: str, code: int, text: str = "") -> None:
+    said = {"key": key, "windowsVirtualKeyCode": code, "text": text}
+    browser.send("Input.dispatchKeyEvent", type="keyDown", **said)
+    browser.send("Input.dispatchKeyEvent", type="keyUp", **said)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.figures import accuracy_curves
 from orchestrator.naming.names import slug
 from orchestrator.paths import Paths
+from orchestrator.report.figures import accuracy_curves
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.report.sweep_page.payload import pack, table_of_records, table_payload, unpack
 from orchestrator.store import model_verdicts, open_store, result_rows
