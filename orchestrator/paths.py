@@ -11,7 +11,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.storage import absolute, absolute_path
 from workers.data.loading.remote import DataRoot, data_root
 from workers.errors import UserError
-from workers.files.regular_files import require_regular
+from workers.files import require_regular
 
 DEFAULT_HOME = Path("sweeps")
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workers.errors import UserError
-from workers.files.abandoned_folders import folder_until_the_end
+from workers.files import folder_until_the_end
 
 _PREFIX = "robustsweep-tmp-"
 _LONGEST = 12

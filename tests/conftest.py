@@ -12,7 +12,7 @@ from tests.faults.sweeps import Stored, Watch
 from tests.faults.table import FAILED, note
 from workers import plugins, registry
 from workers.components import component_registry
-from workers.files.user_cache import user_cache
+from workers.files import user_cache
 from workers.plugins import importer
 
 _JUDGED = pytest.StashKey[Account]()

@@ -14,7 +14,7 @@ from workers.artifacts.storage import absolute
 from workers.code import CodeVersion, require_code
 from workers.data.loading.remote import data_root
 from workers.errors import ArtifactError, JobError, SupersededError, UserError
-from workers.files.regular_files import read_regular
+from workers.files import read_regular
 from workers.plugins import job_from_json, require_planned
 from workers.progress import throttled
 from workers.spec.job import Job

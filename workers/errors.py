@@ -62,6 +62,11 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+def os_reason(error: OSError) -> str:
+    """Return what the operating system says of a file, in the middle of a line: `no such file or directory`."""
+    return (error.strerror or str(error)).lower()
+
+
 def describe(error: Exception) -> str:
     """Format an error in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

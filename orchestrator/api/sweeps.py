@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from orchestrator.api.frames import frame_of_rows
 from orchestrator.api.results import Results
-from orchestrator.executors.base import Resources
-from orchestrator.launching.choose_executor import ExecutorName
+from orchestrator.executors.base import ExecutorName, Resources
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
@@ -238,7 +237,7 @@ class Sweep:
         Raises:
             UserError: no such figure, or nothing to draw it from.
         """
-        from orchestrator.report.sweep_page.page_evidence import gather
+        from orchestrator.report.sweep_page.page_data import gather
         from orchestrator.report.sweep_page.sections import FIGURES, sections
 
         if name not in FIGURES:

@@ -69,9 +69,9 @@ def _run() -> None:
     except OSError:
         raise
     except Exception as error:
-        from orchestrator.store.maintenance.wrong_values import explained
+        from orchestrator.store.maintenance.wrong_values import wrong_value_behind
 
-        if (reason := explained(error)) is None:
+        if (reason := wrong_value_behind(error)) is None:
             raise
         raise reason from error
 

@@ -27,8 +27,7 @@ def retry(
 
     with open_store(_paths(home, store).store_url, upgrade=False) as opened:
         (status,) = sweep_status(opened, sweep)
-    failed = sum(counts.failed for counts in status.stages.values())
-    if not failed:
+    if not (failed := status.totals["failed"]):
         say(console(), f"sweep {sweep}: no job has failed; there is nothing to retry")
         return
     if status.command is None:

@@ -40,6 +40,7 @@ def robustbench(
     out: Annotated[Path, typer.Option("--out", help="The folder to write DATASET/NORM/MODEL.json in: RobustBench's model_info.")],
 ) -> None:
     """Write a RobustBench file for each of SWEEP's models, with its worst case over all attacks at one epsilon."""
+    from orchestrator.naming.names import counted
     from orchestrator.report.robustbench_export import robustbench_models, write_models
     from orchestrator.store import open_store, result_rows
 
@@ -49,4 +50,4 @@ def robustbench(
     records = robustbench_models(rows, worst, epsilon=epsilon, norm=norm.value, order=None if order is None else order.value)
     write_models(records, out)
     for folder, number in Counter(path.parent for path in records).items():
-        typer.echo(f"{number} file{'' if number == 1 else 's'} in {out / folder}")
+        typer.echo(f"{counted(number, 'file')} in {out / folder}")

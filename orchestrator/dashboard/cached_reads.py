@@ -8,17 +8,15 @@ from orchestrator.dashboard.context import opened
 from orchestrator.naming import names
 from orchestrator.store import ResultRow, result_rows, sweep_status
 from orchestrator.store.reading.conditions import Condition
+from orchestrator.store.reading.first_rows import MEASURING, MOST_MEASUREMENTS, MOST_MODELS
 from orchestrator.store.reading.report_evidence import TrainingRun, training_runs
 
-MOST_MEASUREMENTS = 10_000
-_MOST_MODELS = 500  # more would be more conditions than SQLite takes in one statement
 FORMS = {
     "a row for each model": {},
     "over training seeds": {"over_seeds": True},
     "worst case over attacks": {"worst": True},
     "a row for each repeat": {"per_repeat": True},
 }
-_MEASURING = ("evaluate", "attack")
 
 
 @st.cache_data(ttl=2, show_spinner=False)
@@ -26,8 +24,8 @@ def _count_done(sweep: str) -> tuple[int, int]:
     """Count the jobs of the sweep that are done, and those of them that measure a model; caches are read anew when there are more."""
     with opened() as store:
         (status,) = sweep_status(store, sweep)
-    measured = sum(counts.done for stage, counts in status.stages.items() if stage in _MEASURING)
-    return sum(counts.done for counts in status.stages.values()), measured
+    measured = sum(counts.done for stage, counts in status.stages.items() if stage in MEASURING)
+    return status.totals["done"], measured
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the models")
@@ -73,7 +71,7 @@ def choose_models(sweep: str) -> Sequence[str] | None:
     names = model_names(read_runs(sweep))
     first = max(1, MOST_MEASUREMENTS * len(names) // measured)
     st.caption(f"This sweep has {measured:,} measurements of {len(names)} models: the results of those chosen here are read.")
-    default = list(names)[: min(first, _MOST_MODELS)]
+    default = list(names)[: min(first, MOST_MODELS)]
     return st.multiselect(
-        "Models", list(names), default=default, max_selections=_MOST_MODELS, format_func=names.__getitem__, key=f"models of {sweep}"
+        "Models", list(names), default=default, max_selections=MOST_MODELS, format_func=names.__getitem__, key=f"models of {sweep}"
     )

@@ -10,8 +10,8 @@ import streamlit as st
 
 from orchestrator.dashboard.context import ground, opened
 from orchestrator.dashboard.context import paths as places
-from orchestrator.report.examples.example_pixels import Array
 from orchestrator.report.examples.panels import Perturbed
+from orchestrator.report.examples.renderings import Array
 from orchestrator.report.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.report.figures.picture import Record
 from orchestrator.report.figures.theme import PALETTE, drawn, figure_of

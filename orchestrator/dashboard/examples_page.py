@@ -12,9 +12,8 @@ from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, draw, problem, waveform_figure
 from orchestrator.dashboard.models_page import choose_model
 from orchestrator.report.examples.attacked import AttackedExamples, attacked_examples
-from orchestrator.report.examples.example_pixels import Array, enlarged, image_pixels, is_image, perturbation_range
 from orchestrator.report.examples.panels import Example, Guess
-from orchestrator.report.examples.sounds import as_wav, loudness_of
+from orchestrator.report.examples.renderings import Array, as_wav, enlarged, image_pixels, is_image, loudness_of, perturbation_range
 from orchestrator.report.examples.stored import class_named, clean_examples, data_of
 from orchestrator.report.figures.picture import Record
 from orchestrator.statistics.worst_case import Flags

@@ -1,7 +1,6 @@
 """Page of a sweep's progress: jobs by stage, pace, time to the end, running jobs, workers, failures. It refreshes itself."""
 
 import socket
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,12 +22,12 @@ from orchestrator.store.reading.dashboard_queries import (
     places_of,
     running_jobs,
 )
+from orchestrator.store.reading.values import STATES
 from orchestrator.store.schema.base import utc_now
 from orchestrator.terminal.console import clock
 from workers.spec.fields import Stage
 
 _REFRESH, _REFRESH_IDLE = 3.0, 20.0
-_STATES = ("done", "running", "waiting", "failed", "blocked")
 _MOST_PLACED = 1000
 
 
@@ -105,7 +104,7 @@ def _seconds(store: Store, status: SweepStatus, finished: list[FinishedJob], min
 
 
 def _headline(watched: WatchedSweep) -> None:
-    counts = totals(watched.status)
+    counts = watched.status.totals
     total = sum(counts.values())
     st.text(_who(watched.status, total - counts["done"]))
     st.progress(counts["done"] / total if total else 0.0)
@@ -119,11 +118,6 @@ def _headline(watched: WatchedSweep) -> None:
         st.metric("ETA", _end(watched), border=True, width=TILE, help=_basis(watched.left))
     if watched.left.seconds is not None:
         st.caption(f"Estimated end: {at(watched.until + timedelta(seconds=watched.left.seconds))}. Last update: {_second(watched.until)}.")
-
-
-def totals(status: SweepStatus) -> Counter[str]:
-    """Return the number of jobs in each state, over all stages."""
-    return Counter({state: sum(getattr(counts, state) for counts in status.stages.values()) for state in _STATES})
 
 
 def _who(status: SweepStatus, left: int) -> str:
@@ -152,7 +146,7 @@ def _second(time: datetime) -> str:
 
 def _stages(status: SweepStatus) -> None:
     rows = [
-        {"stage": stage, "progress": 100 * counts.done / counts.total, **{state: getattr(counts, state) for state in _STATES}}
+        {"stage": stage, "progress": 100 * counts.done / counts.total, **{state: getattr(counts, state) for state in STATES}}
         for stage, counts in status.stages.items()
     ]
     bar = st.column_config.ProgressColumn("done", format="%d%%", min_value=0, max_value=100, width="small")

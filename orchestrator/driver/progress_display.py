@@ -13,13 +13,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.driver.scheduling.job_graph import State
 from orchestrator.driver.sweep_run import SweepRun
+from orchestrator.store.reading.values import STATES, JobState
 from orchestrator.terminal.console import clock, say
 from orchestrator.terminal.escaping import visible
 
-_STATES: tuple[State, ...] = ("done", "running", "waiting", "failed", "blocked")
-_STYLES: dict[State, str] = {"done": "green", "running": "cyan", "waiting": "dim", "failed": "bold red", "blocked": "red"}
+_STYLES: dict[JobState, str] = {"done": "green", "running": "cyan", "waiting": "dim", "failed": "bold red", "blocked": "red"}
 _LINE_SECONDS = 10.0
 _BAR_SECONDS = 1.0
 _MOST_RUNNING = 4
@@ -48,12 +47,12 @@ class _Display:
     def render(self) -> Group:
         table = Table(title=Text(visible(f"sweep {self._name}"), style="bold"), title_justify="left", expand=False)
         table.add_column("stage")
-        for state in _STATES:
+        for state in STATES:
             table.add_column(state, justify="right")
         for stage, counts in self._sweep.queue.counts().items():
             if sum(counts.values()):
                 counts["waiting"] += counts["queued"]
-                cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
+                cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in STATES]
                 table.add_row(stage, *cells)
         source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.summary()))]
         running = self._sweep.running
@@ -106,9 +105,9 @@ def progress_line(sweep: SweepRun) -> str:
     """Describe the progress in one line."""
     counts = sweep.queue.counts()
     total = sum(sum(stage.values()) for stage in counts.values())
-    numbers = {state: sweep.queue.total(state) for state in _STATES}
+    numbers = {state: sweep.queue.total(state) for state in STATES}
     numbers["waiting"] += sweep.queue.total("queued")
-    states = ", ".join(f"{numbers[state]} {state}" for state in _STATES[1:] if numbers[state])
+    states = ", ".join(f"{numbers[state]} {state}" for state in STATES[1:] if numbers[state])
     source = "" if sweep.source is None else f"{sweep.source.summary()}; "
     done = f"{source}{numbers['done']}/{total} jobs done{', ' if states else ''}{states}"
     return f"{done}; {_times(sweep)}; last: {sweep.last_event}{_database(sweep)}"

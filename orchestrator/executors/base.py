@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from orchestrator.driver.sweep_run import SweepRun
 from workers.data.loading.remote import DataRoot
@@ -86,3 +86,20 @@ class Executor(Protocol):
     """Interface that runs a sweep's jobs until its queue is drained, and reports every attempt to the sweep."""
 
     def execute(self, sweep: SweepRun) -> None: ...
+
+
+ExecutorName = Literal["auto", "ray", "processes", "inline"]
+
+
+def choose_executor(resources: Resources, *, address: str | None, wait_minutes: float, in_memory: bool) -> ExecutorName:
+    """Return the executor of a launch.
+
+    Ray, for a cluster at an `address` or one to wait for, and where jobs share GPUs; else this machine's processes, whose first job
+    begins some seconds earlier; this process alone (`inline`) where artifacts are `in_memory`.
+    """
+    if address is not None or wait_minutes > 0:
+        return "ray"
+    if in_memory:
+        return "inline"
+    asked = (resources.gpus_per_train, resources.gpus_per_attack)
+    return "ray" if any(asked) or (None in asked and gpus_here()) else "processes"

@@ -36,7 +36,7 @@ class JobSeconds:
 
 
 Learn = Callable[[Job, int | None], None]
-"""What is called with each job that is done, and its peak memory."""
+"""Function that is called with each job that is done, and its peak memory."""
 
 
 def learn_nothing(job: Job, peak_memory: int | None) -> None:

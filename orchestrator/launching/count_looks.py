@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.naming.names import counted
 from orchestrator.store import open_store
 from orchestrator.store.reading.test_looks import looks_at_test
 from orchestrator.store.writing.record import record_test_looks
@@ -31,7 +32,6 @@ def count_looks(store_url: str, sweep: str, datasets: Sequence[str]) -> list[str
     with open_store(store_url, upgrade=False) as store, store.reading() as connection:
         found = looks_at_test(connection, datasets)
     return [
-        f"the test split of {one.dataset} was looked at in {one.times} choice{'' if one.times == 1 else 's'}, among {one.models} models"
-        f"{uncounted}"
+        f"the test split of {one.dataset} was looked at in {counted(one.times, 'choice')}, among {one.models} models{uncounted}"
         for one in found
     ] or ([f"the test split was looked at{uncounted}"] if uncounted else [])

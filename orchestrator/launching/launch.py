@@ -13,10 +13,9 @@ from orchestrator.driver.lease_wait import wait_for_lease
 from orchestrator.driver.mirrors import SweepMirrors, parse_target
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
-from orchestrator.executors.base import Executor, Folders, Resources
+from orchestrator.executors.base import Executor, ExecutorName, Folders, Resources, choose_executor
 from orchestrator.executors.inline import InlineExecutor
-from orchestrator.executors.processes.process_executor import ProcessesExecutor
-from orchestrator.launching.choose_executor import ExecutorName, choose_executor
+from orchestrator.executors.process_executor import ProcessesExecutor
 from orchestrator.launching.data_download import download_data, download_folder, download_keyed_data
 from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.notification import notify

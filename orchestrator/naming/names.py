@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=tuple[str, ...])
 """A sweep and a model's key, and what else tells its results apart."""
 
-_KEY_DIGITS = 8
+KEY_DIGITS = 8
+"""First digits of a job's key, by which people see it."""
 _TOLD = frozenset({"training.adversarial_training"})
 _LONGEST_FILE_NAME = 100  # bytes
 _FORMS = {"cp": "CP", "tt": "tensor-train", "tucker": "Tucker"}
@@ -37,6 +38,11 @@ _DISTINGUISHING = (
     ("backend", "native", "by {}"),
 )
 """Settings of an attack, their usual values, and the words for other values."""
+
+
+def counted(number: int, thing: str) -> str:
+    """Return so many things in words: `1 model`, `1,200 models`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def job_description(spec_text: str) -> str:
@@ -107,7 +113,7 @@ def measurement_name(job: Job) -> str:  # noqa: PLR0911 (one for each stage)
         case CraftSpec() as spec:
             return f"craft {_named_attack(spec.attack)}"
         case AttackSpec() as spec:
-            source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
+            source = f" from {job.parents['source'][:KEY_DIGITS]}" if "source" in job.parents else ""
             after = f" after {spec.after}" if spec.after else ""
             return f"{_named_attack(spec.attack)} {spec.knowledge}{source}{after}"
         case DiagnoseSpec() as spec:
@@ -217,7 +223,7 @@ def told_apart(names: Mapping[Model, str]) -> dict[Model, str]:
     """Return the names, with the first digits of a model's key where nothing else tells it from another."""
     times = Counter(names.values())
     return {
-        key: name if times[name] == 1 else ", ".join([*([name] if name else []), f"model key {key[1][:_KEY_DIGITS]}"])
+        key: name if times[name] == 1 else ", ".join([*([name] if name else []), f"model key {key[1][:KEY_DIGITS]}"])
         for key, name in names.items()
     }
 
@@ -245,7 +251,7 @@ def model_slug(row: "ResultRow") -> str:
     rank = rank_in_words(row.rank_fraction, row.rank_fractions).replace("/", "-")
     parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
     parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
-    return f"{slug('_'.join(parts))}_{slug(row.model_key[:_KEY_DIGITS])}"
+    return f"{slug('_'.join(parts))}_{slug(row.model_key[:KEY_DIGITS])}"
 
 
 def surface_family(row: "SurfaceRow", among: "Sequence[SurfaceRow]") -> str:
@@ -279,5 +285,5 @@ def slug(name: str) -> str:
     whole = re.sub(r"[^\w.]+", "-", name).strip("-.") or "sweep"
     if len(encoded := whole.encode(errors="replace")) <= _LONGEST_FILE_NAME:
         return whole
-    digest = hashlib.sha256(encoded).hexdigest()[:_KEY_DIGITS]
-    return f"{encoded[: _LONGEST_FILE_NAME - _KEY_DIGITS - 1].decode(errors='ignore').rstrip('-.')}-{digest}"
+    digest = hashlib.sha256(encoded).hexdigest()[:KEY_DIGITS]
+    return f"{encoded[: _LONGEST_FILE_NAME - KEY_DIGITS - 1].decode(errors='ignore').rstrip('-.')}-{digest}"

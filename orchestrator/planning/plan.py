@@ -35,7 +35,7 @@ class Plan:
     changed: Mapping[str, int] = field(default_factory=dict)
     """The number of jobs to run that are new because files of plugins have changed, by these files."""
     races: str = ""
-    """What races cost at most, in one line; then the jobs to run are those that may be. Empty without races."""
+    """The most that races cost, in one line; then the jobs to run are those that may be. Empty without races."""
 
     @property
     def to_run(self) -> tuple[Job, ...]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from orchestrator.naming.names import counted
 from orchestrator.report.artifact_files import ArtifactListing, Rerun
 from orchestrator.store.reading.job_details import Attempt, JobDetails, RecordedResult, Relative
 from orchestrator.terminal.escaping import json_text, visible
@@ -106,7 +107,7 @@ def _time(moment: datetime) -> str:
 
 
 def _environment(result: RecordedResult) -> Iterable[str]:
-    yield f"{result.host}, {result.device}, {result.threads} thread{'' if result.threads == 1 else 's'}"
+    yield f"{result.host}, {result.device}, {counted(result.threads, 'thread')}"
     yield f"recorded {_time(result.finished_at)}, git revision {result.git_revision or 'unknown'}"
     yield ", ".join(f"{name} {version}" for name, version in result.versions.items())
 

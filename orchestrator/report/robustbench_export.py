@@ -10,7 +10,7 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
-from orchestrator.naming.names import architecture_in_words, model_slug, model_title, slug
+from orchestrator.naming.names import architecture_in_words, counted, model_slug, model_title, slug
 from orchestrator.paths import write_atomically
 from orchestrator.store import ResultRow
 from orchestrator.terminal.escaping import json_text
@@ -147,7 +147,7 @@ def _suite(row: ResultRow, rows: Iterable[ResultRow]) -> ResultRow | None:
 
 def _attack(row: ResultRow) -> str:
     steps = 1 if row.one_step else row.attack_settings.get("steps")
-    more = [] if steps is None else [f"{steps} step{'' if steps == 1 else 's'}"]
+    more = [] if steps is None else [counted(steps, "step")]
     more += [f"after {row.attack_settings[AFTER]}"] if AFTER in row.attack_settings else []
     more += [f"{row.restarts} restarts"] if row.restarts > 1 else []
     more += [f"target {row.target}"] if row.target != "none" else []

@@ -8,15 +8,12 @@ from optuna import Trial
 from orchestrator.planning.training_chain import with_resume_points
 from orchestrator.search.rung_jobs import RungEvidence, proxy_jobs
 from orchestrator.search.rung_table import RungTable
-from orchestrator.search.trial_plan import Failed, FullTrialPlan, Pruned, TrialOutcome, read_objectives
+from orchestrator.search.trial_plan import Failed, FullTrialPlan, Pruned, TrialOutcome, complete_outcomes, read_objectives
 from orchestrator.store import Store
-from orchestrator.store.reading.study_trials import job_outcomes
 from search_spaces import Grid, Objective, Rung, Space
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Earlier, Job
 from workers.spec.stage_specs import TrainSpec
-
-_READ = frozenset({"pretrain", "adopt", "fine_tune", "select", "defend", "evaluate", "craft", "attack"})
 
 
 class AshaTrialPlan:
@@ -68,9 +65,8 @@ class AshaTrialPlan:
         return with_resume_points(step, self._trained, self._artifacts) if isinstance(step, Sequence) else step
 
     def _decide(self) -> bool | Failed | None:
-        outcomes = job_outcomes(self._store, [job.key for job in self._jobs])
-        if any(job.key not in outcomes for job in self._jobs if job.stage in _READ):
-            return None  # a result that is not in the database yet
+        if (outcomes := complete_outcomes(self._store, self._jobs)) is None:
+            return None
         evidence = RungEvidence(self._space, self._grid, self._jobs, outcomes, steps=self._here.steps)
         try:
             values = tuple(reading.value for reading in read_objectives(self._space, evidence))

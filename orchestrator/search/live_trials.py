@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from orchestrator.planning.expand import deduplicate
 from orchestrator.planning.plan import make_plan
 from orchestrator.search.search_state import SearchState
-from orchestrator.search.trial_index import FAILED, FAILED_PARENT, JOB_KEYS, KIND, MODEL_KEY, evaluated
+from orchestrator.search.trial_index import FAILED, FAILED_PARENT, JOB_KEYS, KIND, MODEL_KEY, evaluated, tested_datasets
 from orchestrator.search.trial_plan import Complete, Failed, Pruned
 from orchestrator.search.trials import LiveTrial, tell, tell_duplicate
 from orchestrator.store.writing import record as write
 from orchestrator.store.writing.record import record_test_looks
 from workers.spec.job import Job
-from workers.spec.stage_specs import EvaluateSpec, TrainSpec
 
 
 class LiveTrials:
@@ -88,10 +87,7 @@ class LiveTrials:
             return
         jobs = self._name_jobs(live)
         plan = make_plan(jobs, recorded=self._state.recorded, finished=self._state.on_disk)
-        for job in plan.jobs:
-            if job.key in plan.unrecorded:
-                self._state.recorder.finished(job)
-                self._state.recorded.add(job.key)
+        self._state.record_found(plan)
         live.jobs, live.stage = jobs, ()
         live.pending = {job.key for job in plan.to_run}
         for key in live.pending:
@@ -124,9 +120,7 @@ class LiveTrials:
 
     def _record_looks(self, live: LiveTrial) -> None:
         """Record that a trial without a validation split is chosen or not by its results on test."""
-        tested = {job.parents["model"] for job in live.jobs if isinstance(job.spec, EvaluateSpec) and job.spec.evaluation.split == "test"}
-        datasets = [job.spec.data.name for job in live.jobs if job.key in tested and isinstance(job.spec, TrainSpec)]
-        if datasets and isinstance(live.outcome, Complete | Pruned):
+        if (datasets := tested_datasets(live.jobs)) and isinstance(live.outcome, Complete | Pruned):
             with self._state.store.writing() as connection:
                 record_test_looks(connection, self._state.space.name, datasets, reason="search")
 

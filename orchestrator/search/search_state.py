@@ -5,6 +5,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.driver.recorder import Recorder
+from orchestrator.planning.plan import Plan
 from orchestrator.search.search_progress import SearchProgress
 from orchestrator.search.trial_index import TrialIndex
 from orchestrator.search.trials import LiveTrial
@@ -37,6 +38,13 @@ class SearchState:
 
     def finished_trial(self, number: int) -> FrozenTrial:
         return self.study.get_trials(deepcopy=False)[number]
+
+    def record_found(self, plan: Plan) -> None:
+        """Have the results of a plan's jobs written to the database that are on disk alone."""
+        for job in plan.jobs:
+            if job.key in plan.unrecorded:
+                self.recorder.finished(job)
+                self.recorded.add(job.key)
 
     @property
     def counted_running(self) -> int:

@@ -7,7 +7,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from workers.spec.job import Job
-from workers.spec.stage_specs import EvaluateSpec
+from workers.spec.stage_specs import EvaluateSpec, TrainSpec
 
 IDENTITY, KIND, REASON, MODEL_KEY, JOB_KEYS = "identity", "kind", "reason", "model_key", "job_keys"
 DUPLICATE_OF, RETRY_OF = "duplicate_of", "retry_of"
@@ -26,6 +26,12 @@ def identity_of(jobs: Iterable[Job]) -> str:
 def evaluated(jobs: Sequence[Job]) -> list[str]:
     """Return the keys of the models that are evaluated."""
     return [job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)]
+
+
+def tested_datasets(jobs: Sequence[Job]) -> list[str]:
+    """Return the data set of each model that the jobs evaluate on its test split."""
+    tested = {job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec) and job.spec.evaluation.split == "test"}
+    return [job.spec.data.name for job in jobs if job.key in tested and isinstance(job.spec, TrainSpec)]
 
 
 class TrialIndex:

@@ -11,7 +11,7 @@ from orchestrator.planning.racing.raced_attacks import jobs_to_the_end
 from orchestrator.search.objectives import Reading, TrialEvidence
 from orchestrator.search.rung_jobs import further_repeats
 from orchestrator.store import Store
-from orchestrator.store.reading.study_trials import job_outcomes
+from orchestrator.store.reading.study_trials import JobOutcome, job_outcomes
 from search_spaces import Grid, Objective, Space
 from workers.spec.job import Job
 
@@ -77,9 +77,8 @@ class FullTrialPlan:
     def conclude(self) -> Sequence[Job] | TrialOutcome | None:
         """Return the next jobs or the outcome, given that all jobs so far are done; None while results are missing."""
         self._jobs = self._jobs or jobs_to_the_end(self._grid)
-        outcomes = job_outcomes(self._store, [job.key for job in self._jobs])
-        if any(job.key not in outcomes for job in self._jobs if job.stage in _READ):
-            return None  # a result that is not in the database yet
+        if (outcomes := complete_outcomes(self._store, self._jobs)) is None:
+            return None
         evidence = TrialEvidence(self._space, self._grid, self._jobs, outcomes)
         try:
             readings = read_objectives(self._space, evidence)
@@ -95,6 +94,12 @@ class FullTrialPlan:
         if section is None or section.precision is None or not self._with_repeats:
             return []
         return further_repeats(section.precision, evidence, readings)
+
+
+def complete_outcomes(store: Store, jobs: Sequence[Job]) -> dict[str, JobOutcome] | None:
+    """Return the outcomes of jobs by their keys; None while a result that objectives read is not in the database yet."""
+    outcomes = job_outcomes(store, [job.key for job in jobs])
+    return None if any(job.key not in outcomes for job in jobs if job.stage in _READ) else outcomes
 
 
 def read_objectives(space: Space, evidence: TrialEvidence) -> list[Reading]:

@@ -9,13 +9,12 @@ from orchestrator.planning.plan import make_plan
 from orchestrator.planning.racing.raced_attacks import jobs_to_the_end
 from orchestrator.search.samplers import ParameterValues, values_of
 from orchestrator.search.search_state import SearchState
-from orchestrator.search.trial_index import MODEL_KEY
+from orchestrator.search.trial_index import MODEL_KEY, tested_datasets
 from orchestrator.store.schema.result_tables import VerdictRecord
 from orchestrator.store.writing import record as write
 from orchestrator.store.writing.record import record_test_looks
 from workers.errors import UserError
 from workers.spec.job import Job
-from workers.spec.stage_specs import TrainSpec
 
 
 class Winners:
@@ -46,12 +45,9 @@ class Winners:
         plan = make_plan(jobs, recorded=state.recorded, finished=state.on_disk)
         if plan.pending or plan.unrecorded:
             write.add_jobs(state.store, state.space.name, jobs, lease=state.recorder.lease)
-            for job in plan.jobs:
-                if job.key in plan.unrecorded:
-                    state.recorder.finished(job)
-                    state.recorded.add(job.key)
+            state.record_found(plan)
             with state.store.writing() as connection:
-                record_test_looks(connection, state.space.name, _datasets(jobs), reason="winner")
+                record_test_looks(connection, state.space.name, tested_datasets(jobs), reason="winner")
         self._dispatched = True
         return plan.to_run
 
@@ -83,9 +79,3 @@ class Winners:
         with self._state.store.reading() as connection:
             found = connection.execute(select(VerdictRecord.model_key).where(VerdictRecord.verdict == "unsound")).scalars()
             return frozenset(found)
-
-
-def _datasets(jobs: Sequence[Job]) -> list[str]:
-    """Return the data set of each model that the jobs measure."""
-    measured = {job.parents["model"] for job in jobs if job.stage == "evaluate"}
-    return [job.spec.data.name for job in jobs if job.key in measured and isinstance(job.spec, TrainSpec)]

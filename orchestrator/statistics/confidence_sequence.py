@@ -21,7 +21,7 @@ _STEPS = 16  # of the bisection
 _TINY = 1e-12
 
 
-def units(correct: Correct, *, batch: int | None) -> Values:
+def drawn_values(correct: Correct, *, batch: int | None) -> Values:
     """Return the values in [0, 1] of an evaluation that count as drawn one after the other, in the order of the examples.
 
     Examples of a batch share the draws of the sketch, in crafting and in evaluation alike: what is drawn is then a batch, whose value

@@ -5,8 +5,9 @@ from math import sqrt
 
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, cluster_shares, residual_variance
 from orchestrator.statistics.shared_luck import Luck, SharedDraws, shared_luck
+from orchestrator.statistics.student import NORMAL_QUANTILE
 
-_USUAL, _NORMAL = 0.975, 1.959963984540054  # a probability, and the standard normal's quantile there
+_USUAL = 0.975  # the probability of `NORMAL_QUANTILE`
 _ALL = SharedDraws(), SharedDraws()
 
 
@@ -55,7 +56,7 @@ def _quantile(variance: float, lucks: list[Luck], probability: float) -> float:
     make wide enough for few, is assumed to be known."""
     uncertainty = sum(luck.variance**2 / luck.freedom for luck in lucks)
     if uncertainty == 0 and probability == _USUAL:
-        return _NORMAL
+        return NORMAL_QUANTILE
     from scipy.special import ndtri, stdtrit  # here: a plan does without SciPy
 
     return float(stdtrit(variance**2 / uncertainty, probability) if uncertainty > 0 else ndtri(probability))

@@ -76,7 +76,7 @@ def intervals_over_seeds(measured: Iterable[tuple[Sequence[Correct], SharedDraws
 
 
 _Measured = tuple[SharedDraws, int, int]
-"""What shares a draw, the number of repeats (or seeds), and that of flags."""
+"""Examples that share a draw, the number of repeats (or seeds), and that of flags."""
 
 
 def _clusters(by_seed: Sequence[Correct], draws: SharedDraws) -> tuple[_Measured, Shares]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from orchestrator.naming.names import counted
 from orchestrator.naming.varying_axes import title
 from orchestrator.store.reading.counterparts import telling
 from orchestrator.store.reading.paired_results import Change, Comparison, PairedCell, Side
@@ -46,19 +47,17 @@ def summary(comparison: Comparison, *, every_cell: bool) -> list[str]:
     """Describe what was compared, what differs between the sides, and how many cells were not compared, one line each."""
     before, after = comparison.before, comparison.after
     compared = sum(cell.difference is not None for cell in comparison.cells)
-    lines = [f"{after} against {before}: {_count(compared)} compared; differences are percent points, {after} minus {before}"]
+    lines = [f"{after} against {before}: {counted(compared, 'cell')} compared; differences are percent points, {after} minus {before}"]
     lines += [f"{change.setting}: {_values(change)}" for change in comparison.changes]
     if same := sum(cell.same_jobs for cell in comparison.cells):
-        lines.append(f"the same jobs in both: {_count(same)}")
+        lines.append(f"the same jobs in both: {counted(same, 'cell')}")
     alone = {before: sum(cell.after is None for cell in comparison.cells), after: sum(cell.before is None for cell in comparison.cells)}
     lines += [
-        f"only in {name}: {_count(number)}" + ("" if every_cell else "; --all lists them") for name, number in alone.items() if number
+        f"only in {name}: {counted(number, 'cell')}" + ("" if every_cell else "; --all lists them")
+        for name, number in alone.items()
+        if number
     ]
     return lines
-
-
-def _count(number: int) -> str:
-    return f"{number} cell{'' if number == 1 else 's'}"
 
 
 def _values(change: Change) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from orchestrator.naming.names import KEY_DIGITS
 from orchestrator.naming.own_settings import FIELDS, SECTIONS, held, own_names
 from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words, rank_in_words, settings_of
 from orchestrator.store import ResultRow
@@ -12,7 +13,6 @@ from orchestrator.tables.table import ABSENT, Cell, Column, ColumnKind, shown, s
 from workers.registry import METRICS
 from workers.spec.fields import CRAFTED
 
-_KEY_DIGITS = 8
 _NO_ATTACKS = ("none", "worst_case")
 _PARTS = ("data", "model", "defence")
 _FIRST = ("data.", "model.")
@@ -217,7 +217,7 @@ def _of_model(name: str, heading: str, settings: Mapping[tuple[str, str], ModelS
 
 def _metric(name: str) -> ResultColumn:
     found = METRICS.find(name)
-    heading, decimals = (name, 2) if found is None else (found.facts.heading, found.facts.decimals)
+    heading, decimals = (name, 2) if found is None else (found.facts.heading or name, found.facts.decimals)
     return ResultColumn(heading, lambda row: row.metrics.get(name), _DECIMALS.get(decimals, "number"), where_known=True)
 
 
@@ -269,7 +269,7 @@ _LAST_COLUMNS = (
     ResultColumn("seed", lambda row: row.seed, "number", optional=True),
     ResultColumn("until epoch", lambda row: None if row.until is None else f"{row.until} of {row.epochs}", where_known=True, align="right"),
 )
-_MODEL_KEY = ResultColumn("model key", lambda row: row.model_key[:_KEY_DIGITS])
+_MODEL_KEY = ResultColumn("model key", lambda row: row.model_key[:KEY_DIGITS])
 _WHICH_COLUMNS = (
     ResultColumn("attack", lambda row: row.attack.replace("_case", " case")),
     ResultColumn("attacks", lambda row: row.attacks if row.attack == "worst_case" else None, "number", where_known=True),

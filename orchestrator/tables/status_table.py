@@ -10,13 +10,13 @@ from rich.text import Text
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.store.leases.leases import age, moment
 from orchestrator.store.reading.study_trials import StudyCounts
+from orchestrator.store.reading.values import STATES
 from orchestrator.tables.table import Column, Table
 from orchestrator.tables.writers import Format, render
 from orchestrator.terminal.console import shell_command
 from orchestrator.terminal.escaping import json_text, visible
 
-_STATES = ("done", "running", "waiting", "failed", "blocked")
-_COLUMNS = (Column("sweep", only="programs"), Column("stage"), *(Column(state, "number") for state in _STATES))
+_COLUMNS = (Column("sweep", only="programs"), Column("stage"), *(Column(state, "number") for state in STATES))
 
 
 def render_status(statuses: Sequence[SweepStatus], form: Format = "table") -> str | RenderableType:
@@ -40,7 +40,7 @@ def stage_table(status: SweepStatus, *, title: str = "") -> Table:
 
 
 def _rows(status: SweepStatus) -> tuple[tuple[str | int, ...], ...]:
-    return tuple((status.name, stage, *(getattr(counts, state) for state in _STATES)) for stage, counts in status.stages.items())
+    return tuple((status.name, stage, *(getattr(counts, state) for state in STATES)) for stage, counts in status.stages.items())
 
 
 def render_failures(failures: Sequence[Failure], form: Format = "table") -> str | RenderableType:
@@ -72,14 +72,14 @@ def _driver(status: SweepStatus) -> str:
     if status.driver_alive:
         beat = f"last heartbeat {age(timedelta(seconds=status.silent_seconds or 0.0))} ago"
         return f"running on {status.driver_host}, process {status.driver_pid}, since {moment(status.launched_at)} ({beat}){trials}"
-    left = sum(counts.total - counts.done for counts in status.stages.values())
+    left = status.totals.total() - status.totals["done"]
     if status.trials is not None and status.trials.left:
         return f"not running{trials}{_dead(status)}"
     return (f"finished{trials}" if left == 0 else f"not running, {left} jobs left{trials}") + _dead(status)
 
 
 def _dead(status: SweepStatus) -> str:
-    """That the driver has not left but died."""
+    """Say that the driver died, where it has."""
     if status.silent_seconds is None:
         return ""
     return f"; its driver died (process {status.driver_pid} on {status.driver_host}, last heartbeat {moment(status.heartbeat_at)})"

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
+from orchestrator.naming.names import KEY_DIGITS
+
 ColumnKind = Literal["text", "number", "tenths", "hundredths", "percent", "key", "group", "label"]
 """Form in which people see cells: numbers to six digits, or to one or two decimals, shares in percent, keys by their first digits. A
 `group` heads the lines of a group of rows, a `label` the lines of one row."""
@@ -15,7 +17,6 @@ Tone = Literal["good", "doubtful", "bad"]
 
 ABSENT = "-"
 _HYPHEN = "~"
-_KEY_DIGITS = 8
 _RIGHT: frozenset[ColumnKind] = frozenset({"number", "tenths", "hundredths", "percent"})
 
 
@@ -227,7 +228,7 @@ def shown(cell: Cell, kind: ColumnKind = "text") -> str:
         case float():
             text = f"{cell:.6g}"
         case str() if kind == "key":
-            text = cell[:_KEY_DIGITS]
+            text = cell[:KEY_DIGITS]
         case Mark() | Code() | Estimate() | Measured():
             text = cell.text
         case bytes():

@@ -5,13 +5,13 @@ from dataclasses import asdict, replace
 
 from rich.console import RenderableType
 
+from orchestrator.naming.names import KEY_DIGITS
 from orchestrator.statistics.verdict import reasons
 from orchestrator.store import ModelVerdict
 from orchestrator.tables.table import Column, Mark, Table, TableRow, Tone
 from orchestrator.tables.writers import Format, render
 from orchestrator.terminal.escaping import json_text
 
-_KEY_DIGITS = 8
 _MOST_IN_FULL = 20
 _TONES: dict[str, Tone] = {"sound": "good", "suspicious": "doubtful", "unsound": "bad"}
 _COLUMNS = (
@@ -56,7 +56,7 @@ def verdict_mark(verdict: str) -> Mark:
 
 def checks_table(found: ModelVerdict) -> Table:
     """The checks of one model under its name and verdict."""
-    title = f"{found.description}, model {found.model_key[:_KEY_DIGITS]}:"
+    title = f"{found.description}, model {found.model_key[:KEY_DIGITS]}:"
     return Table(title=title, mark=verdict_mark(found.verdict), columns=_COLUMNS, rows=_rows(found)).seen_by("people")
 
 

@@ -18,8 +18,8 @@ from search_spaces.schema.registered_sections import sections
 from search_spaces.schema.wording import listed, shown
 from search_spaces.space import VARIANTS, Location, Space, as_written, given_twice, origin, space_type, usable, with_flat_settings
 from workers.components.references import scheme_of
-from workers.errors import UserError, did_you_mean
-from workers.files.regular_files import open_regular
+from workers.errors import UserError, did_you_mean, os_reason
+from workers.files import open_regular
 from workers.plugins import load_plugins, named_in_environment
 
 MAX_BYTES = 200_000
@@ -152,7 +152,7 @@ def _read(path: str) -> str:
         hint = did_you_mean(path, names) or ";"
         raise UserError(f"space {path!r}: neither a file nor a built-in space{hint} built-in: {', '.join(names)}") from None
     except OSError as error:
-        raise UserError(f"space {path!r}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"space {path!r}: {os_reason(error)}") from None
     if len(content) > MAX_BYTES:
         raise UserError(f"space {path!r}: larger than {MAX_BYTES} bytes; space files are small")
     return _decoded(content, path)

@@ -1,11 +1,12 @@
 """Axes: the settings that may vary in a space. Every axis takes one value or a list; equal values are merged, the order is kept."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from math import prod
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainValidator, create_model
+from pydantic.fields import FieldInfo
 
 from workers.components.settings import Frozen
 from workers.spec.fields import positive_fraction
@@ -52,6 +53,10 @@ PositiveLiteral = Annotated[str, PlainValidator(_literal), IsNumber("literal")]
 class AxisSection(Frozen):
     """A section of axes. An axis that is left out is `()`: it does not vary and keeps its spec's default."""
 
+    if TYPE_CHECKING:  # axes of a spec are added at run time
+
+        def __getattr__(self, name: str) -> tuple[Any, ...]: ...
+
     @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
         """The values of the axes that are given."""
@@ -71,3 +76,24 @@ class AxisSection(Frozen):
     def _products(self) -> Iterator[dict[str, tuple[Any, ...]]]:
         """Yield axes all of whose combinations are points."""
         yield self.axes
+
+
+S = TypeVar("S", bound=AxisSection)
+
+
+def axes_of(spec: type[BaseModel], **others: Any) -> Callable[[type[S]], type[S]]:
+    """Decorate a section with an axis for each setting of a spec, in its order, and for the `others`, whose types are given."""
+    of_any: Any = Axis
+    types = {name: of_any[declared(field)] for name, field in spec.model_fields.items() if name != "settings"} | others
+
+    def with_axes(section: type[S]) -> type[S]:
+        fields: dict[str, Any] = {name: (of_axis, ()) for name, of_axis in types.items()}
+        return create_model(section.__name__, __base__=section, __module__=section.__module__, __doc__=section.__doc__, **fields)
+
+    return with_axes
+
+
+def declared(field: FieldInfo) -> Any:
+    """Return a field's type with its validators."""
+    annotated: Any = Annotated
+    return annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, ClassVar, TypeVar, Union
 
 from pydantic import AfterValidator, ValidationInfo, create_model, field_validator
-from pydantic.fields import FieldInfo
 
-from search_spaces.schema.axes import Axis, AxisSection
+from search_spaces.schema.axes import Axis, AxisSection, declared
 from workers.components.component_registry import Component, Registry
 from workers.errors import UserError
 from workers.registry import DEFENCES
@@ -74,8 +73,8 @@ def with_own_settings(section: type[A]) -> type[A]:
         for name, field in component.settings.model_fields.items():
             if name in section.model_fields:
                 raise UserError(f"{section.registry.kind} {component.name}: every {section.registry.kind} has a setting {name}; rename it")
-            declared = _declared(field)
-            types[name] = [*types.get(name, []), *([] if declared in types.get(name, []) else [declared])]
+            written = declared(field)
+            types[name] = [*types.get(name, []), *([] if written in types.get(name, []) else [written])]
     fields: dict[str, Any] = {name: (_axis(found), ()) for name, found in types.items()}
     made = create_model(section.__name__, __base__=section, __module__=section.__module__, **fields)
     made.own = frozenset(types)
@@ -86,12 +85,6 @@ def _axis(types: list[Any]) -> Any:
     """The type of an axis whose values have one of several types."""
     of_any: Any = Axis
     return of_any[Union[tuple(types)]]  # noqa: UP007 (made at run time)
-
-
-def _declared(field: FieldInfo) -> Any:
-    """A field's type with its validators."""
-    annotated: Any = Annotated
-    return annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
 
 class DefenceAxes(ComponentAxes):

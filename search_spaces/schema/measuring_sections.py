@@ -5,15 +5,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from search_spaces.schema.axes import Axis, AxisSection, PositiveLiteral
+from search_spaces.schema.axes import Axis, AxisSection, PositiveLiteral, axes_of
 from search_spaces.schema.component_axes import known
 from workers.components.facts import Modality
 from workers.components.settings import Frozen
 from workers.registry import CORRUPTIONS, DATASETS
 from workers.spec.corruption import SEVERITIES, CorruptionSpec, Severity, published
 from workers.spec.diagnosis import FULL_QUERIES, Depth, DiagnosisSettings, require_more
-from workers.spec.fields import Count, Index, NormName, Positive, SignGradientName, SurfaceDirection, epsilon_fraction, positive_fraction
-from workers.spec.surface import Resolution, SurfaceSettings
+from workers.spec.fields import Count, Index, SignGradientName, epsilon_fraction, positive_fraction
+from workers.spec.surface import SurfaceSettings
 
 EPSILONS: dict[Modality, str] = {"image": "8/255", "audio": "0.032"}
 """Default epsilon of a diagnosis: the middle one of the paper's tables."""
@@ -65,20 +65,13 @@ class DiagnosisSection(Frozen):
         return DiagnosisSettings(epsilon=float(positive_fraction(literal)), epsilon_literal=literal, queries=queries, **given)
 
 
+@axes_of(SurfaceSettings)
 class SurfaceGroup(AxisSection):
     """The axes of `SurfaceSettings`; every combination is one surface of every model.
 
     A setting without effect on a model makes no jobs: `draws` where it is not randomised, `own` where the model is itself the net
     that `theta_one` means.
     """
-
-    example: Axis[Index] = ()
-    direction: Axis[SurfaceDirection] = ()
-    extent: Axis[Positive] = ()
-    resolution: Axis[Resolution] = ()
-    draws: Axis[Count] = ()
-    norm: Axis[NormName] = ()
-    clip: Axis[bool] = ()
 
     def resolved(self) -> Iterator[SurfaceSettings]:
         """Every surface of the group, for a randomised model."""

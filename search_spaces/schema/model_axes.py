@@ -6,29 +6,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
-from search_spaces.schema.axes import Axis
+from search_spaces.schema.axes import Axis, axes_of
 from search_spaces.schema.component_axes import ComponentAxes, known
 from search_spaces.schema.training_axes import ListAxis
 from workers.registry import DATASETS, MODELS
 from workers.spec.compatibility import require_binary_draws, require_binary_form, require_binary_init
 from workers.spec.component import require_same_kind
-from workers.spec.fields import (
-    AllZero,
-    Count,
-    Draws,
-    ExecutionChoice,
-    Factorization,
-    HeldOut,
-    Initialisation,
-    Normalisation,
-    OpenShare,
-    Prefixes,
-    RankFraction,
-    RankFractions,
-    RankKind,
-    SketchModes,
-    Theta,
-)
+from workers.spec.fields import Count, Draws, HeldOut, Initialisation, OpenShare, RankFraction
 from workers.spec.model import ModelSpec
 from workers.spec.step_settings import IsNumber
 from workers.weights.place import WeightsPlace
@@ -58,6 +42,7 @@ class DataAxes(ComponentAxes):
         return values
 
 
+@axes_of(ModelSpec, name=Axis[Annotated[str, AfterValidator(known(MODELS))]], stage_rank_fractions=ListAxis[Fractions | None])
 class ModelAxes(ComponentAxes):
     """The axes of `ModelSpec`. `stage_rank_fractions`, one for each stage after the first convolution, are a short way to write
     `rank_fractions` for networks that have such stages."""
@@ -65,30 +50,7 @@ class ModelAxes(ComponentAxes):
     registry: ClassVar = MODELS
     default: ClassVar = ModelSpec().name
 
-    name: Axis[Annotated[str, AfterValidator(known(MODELS))]] = ()
-    tensorized: Axis[bool] = ()
-    factorization: Axis[Factorization] = ()
-    rank_fraction: Axis[RankFraction] = ()
-    rank_kind: Axis[RankKind] = ()
-    rank_fractions: Axis[RankFractions | None] = ()
-    stage_rank_fractions: ListAxis[Fractions | None] = ()
-    tensorize_first: Axis[bool] = ()
-    tensorize_linear: Axis[bool] = ()
-    tensorize_attention: Axis[bool] = ()
-    tensorize_transposed: Axis[bool] = ()
-    execution: Axis[ExecutionChoice] = ()
-    theta: Axis[Theta] = ()
-    sketch_modes: Axis[SketchModes] = ()
-    rescale: Axis[bool] = ()
-    all_zero: Axis[AllZero] = ()
-    draws: Axis[Draws] = ()
-    binary: Axis[bool] = ()
-    init: Axis[Initialisation] = ()
-    normalisation: Axis[Normalisation] = ()
-    weights: Axis[str | None] = ()
-    weights_map: Axis[Prefixes | None] = ()
-
-    @field_validator("weights")
+    @field_validator("weights", check_fields=False)
     @classmethod
     def _are_there(cls, values: tuple[str | None, ...], info: ValidationInfo) -> tuple[str | None, ...]:
         """Look for the files, relative to the folder in the validation's context; without one nothing is looked for."""
@@ -101,14 +63,14 @@ class ModelAxes(ComponentAxes):
                     raise ValueError(f"{written}: {error}") from None
         return values
 
-    @field_validator("weights_map")
+    @field_validator("weights_map", check_fields=False)
     @classmethod
     def _there_are_weights(cls, values: Any, info: ValidationInfo) -> Any:
         if any(values) and not any(info.data.get("weights", ())):
             raise ValueError("has no effect without weights")
         return values
 
-    @field_validator("stage_rank_fractions")
+    @field_validator("stage_rank_fractions", check_fields=False)
     @classmethod
     def _there_are_such_stages(cls, values: Any, info: ValidationInfo) -> Any:
         for name in info.data.get("name") or (cls.default,):
@@ -119,7 +81,7 @@ class ModelAxes(ComponentAxes):
                     raise ValueError(count if stages else f"model {name} names no stages; use rank_fractions, by patterns of layer names")
         return values
 
-    @field_validator("theta")
+    @field_validator("theta", check_fields=False)
     @classmethod
     def _dense_is_not_sketched(cls, values: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
         sketched = [theta for theta in values if theta < 1]
@@ -127,14 +89,14 @@ class ModelAxes(ComponentAxes):
             raise ValueError(f"theta={sketched[0]:g} with tensorized=false: a dense model has no sketch; use theta 1.0 for dense")
         return values
 
-    @field_validator("draws")
+    @field_validator("draws", check_fields=False)
     @classmethod
     def _spatial_modes_have_one_draw(cls, values: tuple[Draws, ...], info: ValidationInfo) -> tuple[Draws, ...]:
         if "example" in values and "all" in info.data.get("sketch_modes", ()):
             raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
         return values
 
-    @field_validator("binary")
+    @field_validator("binary", check_fields=False)
     @classmethod
     def _is_drawn_once_a_batch(cls, values: tuple[bool, ...], info: ValidationInfo) -> tuple[bool, ...]:
         if True in values:
@@ -142,7 +104,7 @@ class ModelAxes(ComponentAxes):
                 require_binary_draws(draws)
         return values
 
-    @field_validator("binary")
+    @field_validator("binary", check_fields=False)
     @classmethod
     def _there_is_a_binary_form(cls, values: tuple[bool, ...], info: ValidationInfo) -> tuple[bool, ...]:
         if True in values:
@@ -150,7 +112,7 @@ class ModelAxes(ComponentAxes):
                 require_binary_form(name)
         return values
 
-    @field_validator("init")
+    @field_validator("init", check_fields=False)
     @classmethod
     def _signs_are_not_decomposed(cls, values: tuple[Initialisation, ...], info: ValidationInfo) -> tuple[Initialisation, ...]:
         if True in info.data.get("binary", ()):

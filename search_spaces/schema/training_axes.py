@@ -15,33 +15,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from search_spaces.schema.axes import Axis, T, merged, no_range
+from search_spaces.schema.axes import Axis, T, axes_of, merged, no_range
 from search_spaces.schema.component_axes import ComponentAxes, known
 from workers.registry import LOSSES
-from workers.spec.fields import (
-    AdversarialLoss,
-    AdversarialTraining,
-    Augmentation,
-    CheckpointName,
-    Count,
-    Factor,
-    Index,
-    Mixing,
-    NonNegative,
-    NormName,
-    Optimizer,
-    Positive,
-    Precision,
-    Recipe,
-    Schedule,
-    Share,
-    ShareBelowOne,
-    WeightAveraging,
-    epsilon_fraction,
-    fraction,
-)
+from workers.spec.fields import Count, Recipe, epsilon_fraction, fraction
 from workers.spec.recipes import RECIPES
 from workers.spec.step_settings import written
+from workers.spec.training import TrainingSpec
 
 _NUMBER = re.compile(r"[0-9./e-]{1,20}")
 _PAIR = 2
@@ -102,54 +82,20 @@ WrittenEpsilonRange = Annotated[tuple[str, str], PlainValidator(_epsilon_range)]
 WrittenCountRange = Annotated[tuple[int, int], PlainValidator(_count_range)]
 
 
+@axes_of(
+    TrainingSpec,
+    loss=Axis[Annotated[str, AfterValidator(known(LOSSES))]],
+    milestones=ListAxis[WrittenMilestones],
+    adversarial_epsilon=ListAxis[WrittenEpsilonRange],
+    adversarial_steps=ListAxis[WrittenCountRange],
+)
 class FineTuningAxes(ComponentAxes):
     """The axes of `TrainingSpec` for theta < 1; one that is left out takes the value of `training`."""
 
     registry: ClassVar = LOSSES
     named_by: ClassVar = "loss"
 
-    loss: Axis[Annotated[str, AfterValidator(known(LOSSES))]] = ()
-    recipe: Axis[Recipe] = ()
-    epochs: Axis[Index] = ()
-    batch_size: Axis[Count] = ()
-    optimizer: Axis[Optimizer] = ()
-    learning_rate: Axis[Positive] = ()
-    momentum: Axis[Share] = ()
-    nesterov: Axis[bool] = ()
-    weight_decay: Axis[NonNegative] = ()
-    schedule: Axis[Schedule] = ()
-    milestones: ListAxis[WrittenMilestones] = ()
-    gamma: Axis[Factor] = ()
-    clip_norm: Axis[Positive | None] = ()
-    precision: Axis[Precision] = ()
-    channels_last: Axis[bool] = ()
-    horizontal_flip: Axis[bool] = ()
-    crop_padding: Axis[Count | None] = ()
-    cutout: Axis[Count | None] = ()
-    augmentation: Axis[Augmentation] = ()
-    mixing: Axis[Mixing] = ()
-    mixing_alpha: Axis[Positive] = ()
-    time_shift: Axis[ShareBelowOne] = ()
-    background_noise: Axis[NonNegative] = ()
-    spectrogram_masks: Axis[ShareBelowOne] = ()
-    adversarial_training: Axis[AdversarialTraining] = ()
-    adversarial_epsilon: ListAxis[WrittenEpsilonRange] = ()
-    adversarial_steps: ListAxis[WrittenCountRange] = ()
-    adversarial_stepsize: Axis[Positive] = ()
-    adversarial_alpha: Axis[ShareBelowOne] = ()
-    adversarial_norm: Axis[NormName] = ()
-    adversarial_loss: Axis[AdversarialLoss] = ()
-    adversarial_noise: Axis[Positive] = ()
-    gradient_alignment: Axis[NonNegative] = ()
-    weight_perturbation: Axis[NonNegative] = ()
-    weight_perturbation_from: Axis[ShareBelowOne] = ()
-    warm_up: Axis[ShareBelowOne | None] = ()
-    weight_average: Axis[WeightAveraging] = ()
-    ema_decay: Axis[ShareBelowOne] = ()
-    average_from: Axis[ShareBelowOne] = ()
-    checkpoint: Axis[CheckpointName] = ()
-
-    @field_validator("milestones")
+    @field_validator("milestones", check_fields=False)
     @classmethod
     def _are_reached(cls, values: tuple[tuple[int | str, ...], ...], info: ValidationInfo) -> tuple[tuple[int | str, ...], ...]:
         latest = max((item for value in values for item in value if isinstance(item, int)), default=0)

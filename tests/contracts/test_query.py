@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, make_url, text
 from orchestrator.api.results import Results
 from orchestrator.store import Store, open_store
 from orchestrator.store.connection import bounded_answers, read_only_sql
-from orchestrator.store.connection.read_only_sql import Answer, ask
+from orchestrator.store.connection.read_only_sql import NamedRows, ask
 from orchestrator.tables.table import table_of
 from orchestrator.tables.writers import render
 from tests.commands import environment
@@ -341,7 +341,7 @@ def test_postgresql_sends_no_value_that_would_be_taken_whole(on_postgresql: Stor
 def test_a_server_that_does_not_hear_is_left_in_time(on_postgresql: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     frozen: list[int] = []
 
-    def streamed(driver: Any, query: str, made: Callable[[Any, str], Answer] = read_only_sql._streamed) -> Answer:
+    def streamed(driver: Any, query: str, made: Callable[[Any, str], NamedRows] = read_only_sql._streamed) -> NamedRows:
         frozen.append(driver.info.backend_pid)
         os.kill(frozen[0], signal.SIGSTOP)
         return made(driver, query)

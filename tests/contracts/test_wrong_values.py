@@ -14,7 +14,7 @@ from orchestrator.cli.main import main
 from orchestrator.store import open_store
 from orchestrator.store.connection import session
 from orchestrator.store.maintenance import wrong_values as wrong_values_module
-from orchestrator.store.maintenance.wrong_values import explained, wrong_rows, wrong_values
+from orchestrator.store.maintenance.wrong_values import wrong_rows, wrong_value_behind, wrong_values
 from orchestrator.store.schema.base import Base, UtcDateTime
 from tests.builders import diagnose_job, fine_tune_job, pretrain_job, shard_job, small_plan, surface_job
 from tests.stored import launch, leave_artifacts, record_sweep
@@ -149,4 +149,4 @@ def test_a_right_database_has_none_and_errors_of_the_program_stay(whole: Path) -
     session.opened_stores.clear()  # of the tests before this one
     with open_store(f"sqlite:///{whole / 'results.db'}", upgrade=False) as store, store.reading() as connection:
         assert list(wrong_values(connection)) == list(wrong_rows(connection)) == []
-    assert explained(TypeError("a fault of the program")) is None
+    assert wrong_value_behind(TypeError("a fault of the program")) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 RAY_WORKER = "ray::ImplicitFunc"
-WORKERS = (RAY_WORKER, "orchestrator.executors.processes.worker")
+WORKERS = (RAY_WORKER, "orchestrator.executors.process_worker")
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = 600, every: float = 0.05, what: str = "something") -> None:

@@ -11,7 +11,7 @@ from search_spaces import SpaceError, parse_space
 from tests.builders import pretrain_job
 from tests.workers.small import data_set, generator, network, run_attack, split
 from workers.attacks.engine import Watched
-from workers.components.facts import AttackFacts, DefenceFacts, ModelFacts
+from workers.components.facts import AttackFacts, DefenceFacts, MetricFacts, ModelFacts
 from workers.errors import DataError, UserError
 from workers.models.network import build
 from workers.plugins import job_from_json, load_plugins
@@ -62,7 +62,7 @@ def test_every_decorator_is_used_bare_or_with_facts(tmp_path: Path) -> None:
     assert DEFENCES["my_jpeg"].facts == DefenceFacts(around=True)
     assert DEFENCES["other"].facts == DefenceFacts(randomised=True, around=False)
     assert LOSSES["loss_one"].settings().model_dump() == {"beta": 6.0}
-    assert METRICS["metric_one"].facts.heading == "metric_one"
+    assert METRICS["metric_one"].facts == MetricFacts()
     assert DATASETS["data_one"].facts.info is None
 
 

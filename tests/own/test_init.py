@@ -45,5 +45,5 @@ def test_what_is_there_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_the_files_travel_in_the_wheel() -> None:
-    assert '"launching/starter/*"' in (ROOT / "pyproject.toml").read_text()
-    assert {path.name for path in (ROOT / "orchestrator/launching/starter").iterdir()} == {"plugin.py.txt", "space.yaml.txt"}
+    assert '"cli/starter/*"' in (ROOT / "pyproject.toml").read_text()
+    assert {path.name for path in (ROOT / "orchestrator/cli/starter").iterdir()} == {"plugin.py.txt", "space.yaml.txt"}

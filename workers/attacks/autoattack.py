@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 @attack(norms=("l2", "linf"), random_start=True, selects=True, untargeted=True, suite=True)
 def autoattack(problem: Problem, *, version: Literal["plus", "rand", "standard"] = "standard") -> Tensor:  # noqa: ARG001 (of the problem's settings)
     """The attacks of the official `version`, one after the other."""
-    from workers.attacks.engine.attack_suite import cascade
+    from workers.attacks.engine.restarts import cascade
 
     return cascade(problem)

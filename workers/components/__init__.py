@@ -1,1 +1,1 @@
-"""What a component is: its settings, its facts, its reference, and the registry that knows it by name. Imports no torch."""
+"""Components: their settings, their facts, their references, and the registry that knows them by name. Imports no torch."""

@@ -1,7 +1,7 @@
 """Facts of components: stated where one is registered, stored with its results, never inferred from its name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -49,30 +49,36 @@ class DatasetInfo:
 
 
 @dataclass(frozen=True)
-class ModelFacts:
-    """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, the patterns of the layer names of
+class _Facts:
+    """Facts of a component; the `name` under which it is registered is for the decorators alone, and not kept."""
+
+    name: InitVar[str | None] = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class ModelFacts(_Facts):
+    """A network: the inputs that it takes, if its forward pass is random, the patterns of the layer names of
     its stages after the first convolution (for `stage_rank_fractions` of old spaces), if it is `normalised`: takes inputs in the
     data set's units and normalises them itself, where we would do so for others, and if it keeps the initial weights that its factory
     draws from PyTorch's global generator, which is seeded (`initialised`; the others' are drawn by us)."""
 
-    modality: Modality
-    binary: bool = False
+    modality: Modality = "image"
     randomised: bool = False
     stages: tuple[str, ...] = ()
     normalised: bool = False
     initialised: bool = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, name: str | None) -> None:
         _require_known("modality", (self.modality,), get_args(Modality))
 
 
 @dataclass(frozen=True)
-class DatasetFacts:
+class DatasetFacts(_Facts):
     """A data set: its info (None where it depends on files: the loaded `Dataset` has it then), its sizes (None where they depend on
     files, which `count(root)` then counts), the folder that it needs of a data root (empty: none), and if its images may be mirrored and
     cropped without becoming others (`photographs`).
 
-    Without an info, that is derived from the examples when they are read; what they are (`examples_are`) is known before, and their shape
+    Without an info, that is derived from the examples when they are read; their `modality` is known before, and their shape
     where `shape(**settings)` says it.
 
     `check(root, **settings)` raises DataError where files are missing, quickly and without reading them, `verify` where one of them cannot
@@ -91,18 +97,15 @@ class DatasetFacts:
     verify: Loader | None = None
     files: Loader | None = None
     shape: Loader | None = None
-    examples_are: Modality = "image"
+    modality: Modality = "image"
 
-    def __post_init__(self) -> None:
-        _require_known("modality", (self.examples_are,), get_args(Modality))
-
-    @property
-    def modality(self) -> Modality:
-        return self.examples_are if self.info is None else self.info.modality
+    def __post_init__(self, name: str | None) -> None:
+        _require_known("modality", (self.modality,), get_args(Modality))
+        object.__setattr__(self, "modality", self.modality if self.info is None else self.info.modality)
 
 
 @dataclass(frozen=True)
-class AttackFacts:
+class AttackFacts(_Facts):
     """An attack: its norms, if it takes gradients, if it starts at a random point (only such an attack has restarts), if it compares
     points while it runs (`selects`), the loss by which outcomes are compared (a setting `loss` takes its place; `targeted_loss` where
     there is a target), if Foolbox has it too, and if it is `one_step`, in the same direction whatever epsilon is.
@@ -143,27 +146,28 @@ class AttackFacts:
         """True where a second run may differ from the first."""
         return (self.random_start or self.restarts) and not self.suite
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, name: str | None) -> None:
         _require_known("norms", self.norms, ("l2", "linf"))
+        object.__setattr__(self, "targeted_loss", self.targeted_loss or self.loss)
         _require_known("modalities", self.modalities, get_args(Modality))
 
 
 @dataclass(frozen=True)
-class DefenceFacts:
+class DefenceFacts(_Facts):
     """A defence: if it draws at every forward pass, if it is put `around` a trained network (the others are trained in), the
     modalities that it takes, and if it acts on ReLUs (which a binary network lacks)."""
 
     randomised: bool = False
-    around: bool = False
+    around: bool = True
     modalities: tuple[Modality, ...] = ("audio", "image")
     acts_on_relus: bool = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, name: str | None) -> None:
         _require_known("modalities", self.modalities, get_args(Modality))
 
 
 @dataclass(frozen=True)
-class LossFacts:
+class LossFacts(_Facts):
     """A training loss, the settings of a training that it is published with (they are its defaults), and if its labels may be `mixed`:
     shares of the classes, (batch, n_classes), in place of one class each."""
 
@@ -172,7 +176,7 @@ class LossFacts:
 
 
 @dataclass(frozen=True)
-class MetricFacts:
+class MetricFacts(_Facts):
     """A metric of attacked examples: its heading in tables, its decimals, the modalities that it takes (`always` there for them, or
     only where a space asks for it), and how the values of all examples become one."""
 
@@ -182,12 +186,12 @@ class MetricFacts:
     always: bool = False
     over_examples: Literal["mean", "median"] = "mean"
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, name: str | None) -> None:
         _require_known("modalities", self.modalities, get_args(Modality))
 
 
 @dataclass(frozen=True)
-class CorruptionFacts:
+class CorruptionFacts(_Facts):
     """A common corruption of images; the `published` ones are those of the benchmark's mean, a space's default."""
 
     published: bool = False

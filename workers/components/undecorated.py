@@ -22,7 +22,7 @@ _OF_INFO: Mapping[str, Callable[[DatasetInfo], Any]] = {
     **dict.fromkeys(("in_channels", "in_chans"), lambda info: info.shape[0]),
     "info": lambda info: info,
 }
-"""What a network's factory is given, by the names of its parameters."""
+"""Arguments of a network's factory, by the names of its parameters."""
 _CLASSES = ("info", "n_classes", "num_classes")
 _PLAIN = (bool, int, float, str)
 _Parameters = Mapping[str, inspect.Parameter]
@@ -97,10 +97,10 @@ def _setting(parameter: inspect.Parameter) -> inspect.Parameter:
     return typed.replace(kind=inspect.Parameter.KEYWORD_ONLY)
 
 
-def _model(create: Any, parameters: _Parameters) -> ModelFacts:
+def _model(create: Any, parameters: _Parameters) -> ModelFacts:  # noqa: ARG001
     randomised, normalised = (getattr(create, name, False) is True for name in ("randomised", "normalised"))
     modality: Modality = "audio" if getattr(create, "modality", "image") == "audio" else "image"
-    return ModelFacts(modality, binary="binary" in parameters, randomised=randomised, normalised=normalised)
+    return ModelFacts(modality, randomised=randomised, normalised=normalised)
 
 
 def _attack(create: Any, parameters: _Parameters) -> AttackFacts:  # noqa: ARG001
@@ -110,7 +110,7 @@ def _attack(create: Any, parameters: _Parameters) -> AttackFacts:  # noqa: ARG00
 def _defence(create: Any, parameters: _Parameters) -> DefenceFacts:  # noqa: ARG001
     if not hasattr(create, "transform"):
         raise TypeError("must be a class Defence")
-    return DefenceFacts(randomised=bool(getattr(create, "randomised", False)), around=True)
+    return DefenceFacts(randomised=bool(getattr(create, "randomised", False)))
 
 
 _FACTS: Mapping[str, Callable[[Any, _Parameters], Any]] = {
@@ -119,6 +119,6 @@ _FACTS: Mapping[str, Callable[[Any, _Parameters], Any]] = {
     "attack": _attack,
     "defence": _defence,
     "loss": lambda create, parameters: LossFacts(),  # noqa: ARG005
-    "metric": lambda create, parameters: MetricFacts(heading=create.__name__),  # noqa: ARG005
+    "metric": lambda create, parameters: MetricFacts(),  # noqa: ARG005
     "corruption": lambda create, parameters: CorruptionFacts(),  # noqa: ARG005
 }

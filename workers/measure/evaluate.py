@@ -16,7 +16,7 @@ from workers.components.facts import MetricFacts
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import JobError
 from workers.measure.ledger import Ledger
-from workers.measure.resumable_loop import Course, Found
+from workers.measure.resumable_loop import Found, ResumableLoop
 from workers.models.network import Network
 from workers.models.network.behaviour import require_logits
 from workers.spec.attack import AttackSettings
@@ -47,7 +47,7 @@ def evaluated(  # noqa: PLR0913 (each belongs to an evaluation)
     metrics: Sequence[Component[MetricFacts]] = (),
     ledger: Ledger | None = None,
     keep: int = 0,
-    course: Course = Course(),  # noqa: B008 (a frozen value)
+    loop: ResumableLoop = ResumableLoop(),  # noqa: B008 (a frozen value)
 ) -> Evaluated:
     """Evaluate `network` on each example in each of `draws` forward passes.
 
@@ -62,7 +62,7 @@ def evaluated(  # noqa: PLR0913 (each belongs to an evaluation)
         metrics: what is measured of attacked examples.
         ledger: of the attack, where it is taken down what it costs and how large perturbations are.
         keep: number of examples, from the first on, that are returned as they were evaluated.
-        course: whom to tell, and where to save, how far it is.
+        loop: whom to tell, and where to save, how far it is.
     """
 
     def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
@@ -71,7 +71,7 @@ def evaluated(  # noqa: PLR0913 (each belongs to an evaluation)
         found |= {"kept": examples[: max(0, keep - place.start)].cpu()} if keep else {}
         return found | {f"metric {metric.name}": _measured(metric, inputs, examples, labels) for metric in metrics}
 
-    found = course.through(data, compute, batch_size=batch_size)
+    found = loop.through(data, compute, batch_size=batch_size)
     sizes = None
     if ledger is not None:
         ledger.close(found)
@@ -210,7 +210,7 @@ def craft(
     generator: torch.Generator,
     memory: Memory | None = None,
     ledger: Ledger | None = None,
-    course: Course = Course(),  # noqa: B008 (a frozen value)
+    loop: ResumableLoop = ResumableLoop(),  # noqa: B008 (a frozen value)
 ) -> tuple[Tensor, float]:
     """Return adversarial examples for the network's full weights, on the CPU, and their largest distance in input units; the `ledger` tells
     what they cost.
@@ -226,7 +226,7 @@ def craft(
 
     with network.full_weights():
         _require_equal_passes(network, data)
-        found = course.through(data, compute, batch_size=batch_size)
+        found = loop.through(data, compute, batch_size=batch_size)
     examples = found["examples"]
     ledger.close(found)
     clean = torch.cat([inputs.cpu() for _, inputs, _ in batches(data, batch_size)])

@@ -48,12 +48,12 @@ def _digest(owner: str, content: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Course:
+class ResumableLoop:
     """A resumable loop over a job's examples; by default it neither reports nor saves anything.
 
     Args:
         key: of the job.
-        generators: of everything that the job draws, by name; an interrupted course resumes with their saved states.
+        generators: of everything that the job draws, by name; an interrupted loop resumes with their saved states.
         report: called after each batch, and once at the start where the job is resumed.
         file: the file to which unfinished results are saved and from which they are resumed; None for neither.
         save_seconds: the least time between two saves, lengthened by the factor 1 + 4 d after a save that takes d seconds.

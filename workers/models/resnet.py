@@ -8,21 +8,12 @@ from pydantic import AfterValidator
 
 from workers.components.facts import DatasetInfo
 from workers.registry import model
-from workers.spec.fields import Count
+from workers.spec.fields import Count, OneOf
 
 if TYPE_CHECKING:
     from torch import nn
 
-_DEPTHS = (18, 34, 50)
-
-
-def _is_published(layers: int) -> int:
-    if layers not in _DEPTHS:
-        raise ValueError(f"must be one of {', '.join(map(str, _DEPTHS))}")
-    return layers
-
-
-_Layers = Annotated[int, AfterValidator(_is_published)]
+_Layers = Annotated[int, AfterValidator(OneOf((18, 34, 50)))]
 
 
 @model(modality="image", initialised=True)

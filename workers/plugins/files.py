@@ -10,8 +10,8 @@ from importlib.util import decode_source, find_spec
 from pathlib import Path, PurePosixPath
 
 from workers.components.facts import CodeSource, PluginVersion
-from workers.errors import UserError
-from workers.files.regular_files import read_regular
+from workers.errors import UserError, os_reason
+from workers.files import read_regular
 from workers.plugins.definitions import Definitions, ModuleParts
 
 _PACKAGE = "__init__.py"
@@ -157,7 +157,7 @@ def read_plugin(path: Path) -> FilePlugin:
         names = _Unread(path, files).reached(unread.root)
         return FilePlugin(path, {name: files[name] for name in names})
     except OSError as error:
-        raise UserError(f"plugin {path}: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(f"plugin {path}: {os_reason(error)}") from error
 
 
 def _digest_of(files: Mapping[str, str]) -> str:

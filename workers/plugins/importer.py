@@ -21,7 +21,7 @@ from workers.plugins.definitions import ModuleParts
 from workers.plugins.files import FilePlugin
 
 MODULES = "robustsweep_plugin_"
-"""What the names of plugins' modules begin with."""
+"""Beginning of the names of plugins' modules."""
 _current: dict[Path, str] = {}
 
 

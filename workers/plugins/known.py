@@ -19,7 +19,7 @@ from pydantic import PydanticUserError
 
 from workers.code import FOLDER, code_here
 from workers.components.component_registry import Component
-from workers.files.user_cache import user_cache, write_text
+from workers.files import user_cache, write_text
 from workers.plugins.declarations import declared
 from workers.plugins.files import FilePlugin
 from workers.plugins.importer import MODULES

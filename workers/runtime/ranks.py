@@ -17,10 +17,10 @@ from torch.multiprocessing.spawn import spawn
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.errors import JobError, UserError
-from workers.files.abandoned_folders import folder_until_the_end
+from workers.files import folder_until_the_end
 from workers.plugins import Archives, archives, job_from_json, receive
 from workers.progress import Report, say_nothing
-from workers.runtime.room import Room
+from workers.runtime.job_context import JobContext
 from workers.runtime.stages import Computed, compute
 from workers.spec.job import JOB
 from workers.train.group import TrainingProcess
@@ -39,13 +39,13 @@ class _Task:
     plugins: Archives
     artifacts: str
     attempt: str
-    room: dict[str, Any]
+    context: dict[str, Any]
     threads: int
     size: int
     meeting: str
 
 
-def computed_by_ranks(room: Room, report: Report, *, size: int, attempt: str, threads: int) -> Computed:
+def computed_by_ranks(context: JobContext, report: Report, *, size: int, attempt: str, threads: int) -> Computed:
     """Compute a training in `size` processes with so many threads each; the first one saves its checkpoints and reports.
 
     Its result is equal to that of one process up to rounding. A process that ends before the others, for whatever reason, ends the
@@ -55,15 +55,15 @@ def computed_by_ranks(room: Room, report: Report, *, size: int, attempt: str, th
         UserError: there are fewer GPUs.
         JobError: a process was killed; or what the computation raises.
     """
-    if room.device.type == "cuda" and torch.cuda.device_count() < size:
+    if context.device.type == "cuda" and torch.cuda.device_count() < size:
         raise UserError(f"--gpus-per-train {size}: this machine has {torch.cuda.device_count()} GPUs")
     with folder_until_the_end(Path(tempfile.gettempdir()), prefix="robustsweep-ranks-") as folder:
         task = _Task(
-            job=JOB.dump_json(room.job),
+            job=JOB.dump_json(context.job),
             plugins=archives(),
-            artifacts=room.artifacts.url,
+            artifacts=context.artifacts.url,
             attempt=attempt,
-            room={"data_root": room.data_root, "device": room.device.type, "save_seconds": room.save_seconds},
+            context={"data_root": context.data_root, "device": context.device.type, "save_seconds": context.save_seconds},
             threads=threads,
             size=size,
             meeting=str(folder / "meeting"),
@@ -133,7 +133,7 @@ def _compute_part(rank: int, task: _Task, told: Any) -> None:
 
 
 def _joined(rank: int, task: _Task, group: TrainingProcess, report: Report) -> Computed:
-    on_gpu = task.room["device"] == "cuda"
+    on_gpu = task.context["device"] == "cuda"
     device = torch.device("cuda", rank) if on_gpu else torch.device("cpu")
     if on_gpu:
         torch.cuda.set_device(device)
@@ -144,8 +144,8 @@ def _joined(rank: int, task: _Task, group: TrainingProcess, report: Report) -> C
     )
     try:
         folder = artifacts.folder(job.key, attempt=task.attempt)
-        room = Room(job, artifacts, folder, task.room["data_root"], device, task.room["save_seconds"])
-        return compute(replace(room, group=group), report)
+        context = JobContext(job, artifacts, folder, task.context["data_root"], device, task.context["save_seconds"])
+        return compute(replace(context, group=group), report)
     finally:
         dist.destroy_process_group()
 

@@ -16,9 +16,9 @@ from workers.measure.resumable_loop import SAVE_SECONDS, ProgressFile
 from workers.plugins import raised_at
 from workers.progress import Report, say_nothing
 from workers.runtime.environment import record_environment
+from workers.runtime.job_context import JobContext
 from workers.runtime.process_memory import is_shortage, keep_within, limited_memory, most_taken, shortage
 from workers.runtime.ranks import computed_by_ranks
-from workers.runtime.room import Room
 from workers.runtime.stages import Computed, compute
 from workers.spec.job import Job
 from workers.spec.stage_specs import TrainSpec
@@ -86,11 +86,11 @@ def _compute(job: Job, settings: RunSettings, artifacts: Artifacts, folder: JobF
     device = _device(settings.device)
     started = time.perf_counter()
     folder.begin(job)
-    room = Room(job, artifacts, folder, settings.data_root, device, settings.save_seconds, settings.examples_per_pass)
+    context = JobContext(job, artifacts, folder, settings.data_root, device, settings.save_seconds, settings.examples_per_pass)
     keep_within(device, share=settings.gpu_share)
     shared = settings.processes > 1 and job.stage in ("pretrain", "fine_tune")
     with limited_memory(settings.most_memory):
-        outcome, files = _computed(room, settings, report, ranks=settings.processes if shared else 1)
+        outcome, files = _computed(context, settings, report, ranks=settings.processes if shared else 1)
     peak = most_taken(device) if settings.examples_per_pass is None and not shared else None
     digests = {name: folder.write(name, content) for name, content in files.items()}
     environment = record_environment(device, settings.threads)
@@ -103,11 +103,11 @@ def _compute(job: Job, settings: RunSettings, artifacts: Artifacts, folder: JobF
     return first
 
 
-def _computed(room: Room, settings: RunSettings, report: Report, *, ranks: int) -> Computed:
+def _computed(context: JobContext, settings: RunSettings, report: Report, *, ranks: int) -> Computed:
     try:
         if ranks > 1:
-            return computed_by_ranks(room, report, size=ranks, attempt=room.folder.attempt, threads=settings.threads)
-        return compute(room, report)
+            return computed_by_ranks(context, report, size=ranks, attempt=context.folder.attempt, threads=settings.threads)
+        return compute(context, report)
     except (ArtifactError, JobError, SupersededError, UserError):
         raise
     except Exception as error:
@@ -115,5 +115,5 @@ def _computed(room: Room, settings: RunSettings, report: Report, *, ranks: int) 
             if place := raised_at(error):
                 raise JobError(f"{place}: {describe(error)}") from error
             raise
-        said = shortage(room.job, room.device, share=settings.gpu_share, examples_per_pass=settings.examples_per_pass)
+        said = shortage(context.job, context.device, share=settings.gpu_share, examples_per_pass=settings.examples_per_pass)
         raise ShortOfMemoryError(said) from error

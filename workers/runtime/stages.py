@@ -31,7 +31,7 @@ from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network
 from workers.progress import Report
-from workers.runtime.room import Room
+from workers.runtime.job_context import JobContext
 from workers.runtime.training_stages import take_weights, train_stage
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import CRAFTED
@@ -43,55 +43,55 @@ _EXAMPLES, _SURFACE = "examples.safetensors", "surface.safetensors"
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
-def compute(room: Room, report: Report) -> Computed:  # noqa: PLR0911 (one for each stage)
+def compute(context: JobContext, report: Report) -> Computed:  # noqa: PLR0911 (one for each stage)
     """Return the job's outcome, and the content of its files by name."""
-    match room.job.spec:
+    match context.job.spec:
         case TrainSpec() as spec:
-            return train_stage(room, spec, report) if spec.stage in ("pretrain", "fine_tune") else take_weights(room, spec)
+            return train_stage(context, spec, report) if spec.stage in ("pretrain", "fine_tune") else take_weights(context, spec)
         case EvaluateSpec() as spec:
-            return _evaluate(room, spec, report)
+            return _evaluate(context, spec, report)
         case CraftSpec() as spec:
-            return _craft(room, spec, report)
+            return _craft(context, spec, report)
         case AttackSpec() as spec:
-            return _attack(room, spec, report)
+            return _attack(context, spec, report)
         case DiagnoseSpec() as spec:
-            return _diagnose(room, spec)
+            return _diagnose(context, spec)
         case SurfaceSpec() as spec:
-            return _surface(room, spec)
+            return _surface(context, spec)
         case CorruptSpec() as spec:
-            return _evaluate(room, spec, report, perturb=corrupter(spec.corruption))
+            return _evaluate(context, spec, report, perturb=corrupter(spec.corruption))
 
 
-def _evaluate(room: Room, spec: EvaluateSpec | CorruptSpec, report: Report, *, perturb: Perturb | None = None) -> Computed:
-    network, split = room.trained(spec.evaluation)
-    course, size = room.course(network, report), spec.evaluation.batch_size
-    found = evaluated(network, split, batch_size=size, draws=spec.evaluation.draws, perturb=perturb, course=course)
+def _evaluate(context: JobContext, spec: EvaluateSpec | CorruptSpec, report: Report, *, perturb: Perturb | None = None) -> Computed:
+    network, split = context.trained(spec.evaluation)
+    loop, size = context.loop(network, report), spec.evaluation.batch_size
+    found = evaluated(network, split, batch_size=size, draws=spec.evaluation.draws, perturb=perturb, loop=loop)
     return FlagsOutcome.pack(found.correct, examples=found.examples), {}
 
 
-def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
-    network, split = room.trained(spec.evaluation)
-    start, memory = room.generator("start"), room.memory(spec.evaluation)
-    course, ledger = room.course(network, report, start=start), Ledger()
+def _craft(context: JobContext, spec: CraftSpec, report: Report) -> Computed:
+    network, split = context.trained(spec.evaluation)
+    start, memory = context.generator("start"), context.memory(spec.evaluation)
+    loop, ledger = context.loop(network, report, start=start), Ledger()
     size = spec.evaluation.batch_size
-    examples, distance = craft(network, split, spec.attack, batch_size=size, generator=start, memory=memory, ledger=ledger, course=course)
+    examples, distance = craft(network, split, spec.attack, batch_size=size, generator=start, memory=memory, ledger=ledger, loop=loop)
     sizes = "" if ledger.sizes is None else packed_numbers(ledger.sizes.numpy())
     outcome = CraftOutcome(n_examples=len(split), max_perturbation=distance, sizes=sizes, spent=ledger.spent)
     return outcome, {_EXAMPLES: save({"examples": examples})}
 
 
-def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
-    if shards := shard_roles(room.job.parents):
-        return one_after_the_other([room.outcome(role) for role in shards], examples=spec.evaluation.examples), {}
+def _attack(context: JobContext, spec: AttackSpec, report: Report) -> Computed:
+    if shards := shard_roles(context.job.parents):
+        return one_after_the_other([context.outcome(role) for role in shards], examples=spec.evaluation.examples), {}
     if spec.attack.facts.suite and spec.knowledge not in CRAFTED:
-        return _joined([room.outcome(role) for role in room.job.parents if role != "model"]), {}
-    network, split = room.trained(spec.evaluation)
-    start, ledger = room.generator("start"), Ledger(spec.attack.norm)
+        return _joined([context.outcome(role) for role in context.job.parents if role != "model"]), {}
+    network, split = context.trained(spec.evaluation)
+    start, ledger = context.generator("start"), Ledger(spec.attack.norm)
     if spec.knowledge in CRAFTED:
-        perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
+        perturb = replayer(_crafted(context, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
-        perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation), ledger=ledger)
-    before = room.outcome("survivors") if "survivors" in room.job.parents else None
+        perturb = attacker(network, spec.attack, generator=start, memory=context.memory(spec.evaluation), ledger=ledger)
+    before = context.outcome("survivors") if "survivors" in context.job.parents else None
     left = None if before is None else np.logical_and.reduce(before.correct(), axis=0)
     if before is not None and left is not None and not left.any():
         return FlagsOutcome.pack(left, examples=before.examples), {}
@@ -102,27 +102,27 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
         batch_size=spec.evaluation.batch_size,
         draws=spec.evaluation.draws,
         perturb=perturb,
-        metrics=room.metrics(spec.evaluation) if left is None else (),
+        metrics=context.metrics(spec.evaluation) if left is None else (),
         ledger=ledger,
         keep=spec.keep_examples,
-        course=room.course(network, report, start=start),
+        loop=context.loop(network, report, start=start),
     )
-    kept = _kept(room, spec, network, attacked, found, left)
+    kept = _kept(context, spec, network, attacked, found, left)
     if before is not None and left is not None:
         numbers = numbers_among_all(found.examples, before.examples, left)
         return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, examples=numbers, spent=ledger.spent), kept
-    examples, spent = (found.examples, ledger.spent) if spec.knowledge not in CRAFTED else _of_crafting(room, found.examples)
+    examples, spent = (found.examples, ledger.spent) if spec.knowledge not in CRAFTED else _of_crafting(context, found.examples)
     return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), kept
 
 
 def _kept(
-    room: Room, spec: AttackSpec, network: Network, attacked: DeviceSplit, found: Evaluated, left: NDArray[np.bool_] | None
+    context: JobContext, spec: AttackSpec, network: Network, attacked: DeviceSplit, found: Evaluated, left: NDArray[np.bool_] | None
 ) -> dict[str, bytes]:
     """Return the file of the examples that the attack keeps, if it keeps any; of those that it was `left`, if others came before it."""
     if found.kept is None:
         return {}
     places = torch.arange(len(attacked)) if left is None else torch.from_numpy(left.nonzero()[0])
-    evaluation, seed = spec.evaluation, room.seed("kept")
+    evaluation, seed = spec.evaluation, context.seed("kept")
     size, draws, places = evaluation.batch_size, evaluation.draws, places[: len(found.kept)].clone()
     return {KEPT_FILE: save(kept_examples(network, attacked, found.kept, places=places, batch_size=size, draws=draws, seed=seed))}
 
@@ -133,62 +133,64 @@ def _joined(parts: Sequence[FlagsOutcome]) -> FlagsOutcome:
     return FlagsOutcome.pack(worst_attack(correct), examples=worst_numbers(correct, [part.examples for part in parts]))
 
 
-def _of_crafting(room: Room, examples: PerExample) -> tuple[PerExample, Spent | None]:
+def _of_crafting(context: JobContext, examples: PerExample) -> tuple[PerExample, Spent | None]:
     """Return the numbers of replayed examples with a minimum-norm attack's sizes, and what they cost to make."""
-    outcome = room.artifacts.result(room.parent("examples")).outcome
+    outcome = context.artifacts.result(context.parent("examples")).outcome
     assert isinstance(outcome, CraftOutcome)  # noqa: S101 (`require_fitting_examples` has seen to it)
     return examples.model_copy(update={"sizes": outcome.sizes or examples.sizes}), outcome.spent
 
 
-def _crafted(room: Room, spec: AttackSpec) -> Tensor:
+def _crafted(context: JobContext, spec: AttackSpec) -> Tensor:
     """Return the examples that the attack replays, (examples, *shape), on the CPU."""
-    key = room.parent("examples")
-    require_fitting_examples(room.artifacts, spec, model=room.parent("model"), examples=key, source=_source(room, spec))
-    return load(room.artifacts.read(key, _EXAMPLES))["examples"]
+    key = context.parent("examples")
+    require_fitting_examples(context.artifacts, spec, model=context.parent("model"), examples=key, source=_source(context, spec))
+    return load(context.artifacts.read(key, _EXAMPLES))["examples"]
 
 
-def _source(room: Room, spec: AttackSpec) -> str:
+def _source(context: JobContext, spec: AttackSpec) -> str:
     """Return the key of the model on which the attack's examples were made."""
-    model = room.parent("model")
+    model = context.parent("model")
     if spec.knowledge != "transfer":
         return model
-    if room.parent("source") == model:
-        raise UserError(f"job {room.job.key}: knowledge=transfer: its source is the attacked model itself, which is knowledge=omniscient")
-    return room.parent("source")
+    if context.parent("source") == model:
+        raise UserError(
+            f"job {context.job.key}: knowledge=transfer: its source is the attacked model itself, which is knowledge=omniscient"
+        )
+    return context.parent("source")
 
 
-def _diagnose(room: Room, spec: DiagnoseSpec) -> Computed:
-    network, split = room.trained(EvaluationSpec(examples=spec.diagnosis.examples))
-    return diagnose(network, split, spec.diagnosis, seeds=room.seed, surrogate=lambda: _surrogate(room, spec.diagnosis)), {}
+def _diagnose(context: JobContext, spec: DiagnoseSpec) -> Computed:
+    network, split = context.trained(EvaluationSpec(examples=spec.diagnosis.examples))
+    return diagnose(network, split, spec.diagnosis, seeds=context.seed, surrogate=lambda: _surrogate(context, spec.diagnosis)), {}
 
 
-def _surrogate(room: Room, diagnosis: DiagnosisSettings) -> Network:
+def _surrogate(context: JobContext, diagnosis: DiagnosisSettings) -> Network:
     """Return a net whose adversarial examples may fool the diagnosed model: the one that it was made of (without its defence, sketch or
     Tucker form), else one that is trained on its answers."""
-    trained = room.artifacts.job(room.parent("model"))
+    trained = context.artifacts.job(context.parent("model"))
     if "weights" in trained.parents:
-        return room.network(trained.parents["weights"])[0]
-    network, data = room.network(trained.key)
+        return context.network(trained.parents["weights"])[0]
+    network, data = context.network(trained.key)
     try:
-        examples = room.split(data.unlimited, "train", EXAMPLES, trained)
+        examples = context.split(data.unlimited, "train", EXAMPLES, trained)
     except UserError:  # there are fewer
-        examples = room.split(data.unlimited, "train", None, trained)
-    return train_surrogate(network, examples, epsilon=diagnosis.epsilon, seed=room.seed("surrogate"))
+        examples = context.split(data.unlimited, "train", None, trained)
+    return train_surrogate(network, examples, epsilon=diagnosis.epsilon, seed=context.seed("surrogate"))
 
 
-def _surface(room: Room, spec: SurfaceSpec) -> Computed:
+def _surface(context: JobContext, spec: SurfaceSpec) -> Computed:
     settings = spec.surface
-    network, split = room.trained(EvaluationSpec(examples=settings.example + 1))
+    network, split = context.trained(EvaluationSpec(examples=settings.example + 1))
     example, label = split.batch(slice(settings.example, None))
-    seeds = [room.seed(f"draw {draw}") for draw in range(settings.draws)]
+    seeds = [context.seed(f"draw {draw}") for draw in range(settings.draws)]
     role = "direction" if settings.direction == "theta_one" else "model"
-    source = room.parent(role)
+    source = context.parent(role)
     if settings.direction == "theta_one":
-        gradient = full_gradient(room.network(source)[0], example, label)
+        gradient = full_gradient(context.network(source)[0], example, label)
     else:
         gradient = drawn_gradient(network, example, label, seeds=seeds)
     # The y axis depends on the net that gives the x axis, and on nothing else: every theta has the same plane.
-    generator = torch.Generator().manual_seed(derive_seed(room.parent_seed(role), f"plane {settings.example}"))
+    generator = torch.Generator().manual_seed(derive_seed(context.parent_seed(role), f"plane {settings.example}"))
     directions = plane(gradient, norm=settings.norm, generator=generator)
     found = explore(network, example, label, directions=directions, settings=settings, seeds=seeds)
     return found.outcome(), {_SURFACE: save(found.tensors())}

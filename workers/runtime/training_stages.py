@@ -15,7 +15,7 @@ from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
 from workers.models.network.network import require_matched
 from workers.progress import Report
-from workers.runtime.room import Room
+from workers.runtime.job_context import JobContext
 from workers.runtime.stored_models import BEST_FILE, model_info, stored
 from workers.spec.stage_specs import TrainSpec
 from workers.train import Extra, train
@@ -26,21 +26,21 @@ from workers.weights.tensors import from_safetensors, load_into
 Trained = tuple[TrainOutcome, dict[str, bytes]]
 
 
-def train_stage(room: Room, spec: TrainSpec, report: Report) -> Trained:
-    split = room.split(spec.data.unlimited, "train", spec.data.train_examples, room.job)
-    info = room.info(spec.data)
-    network = _untrained(room, spec, info)
+def train_stage(context: JobContext, spec: TrainSpec, report: Report) -> Trained:
+    split = context.split(spec.data.unlimited, "train", spec.data.train_examples, context.job)
+    info = context.info(spec.data)
+    network = _untrained(context, spec, info)
     require_matched(spec.model, network.ranks())
-    if network.randomised_body and room.group.size > 1:
+    if network.randomised_body and context.group.size > 1:
         raise UserError(f"model {spec.model.name}: draws in its layers, each process would draw anew; train it with --gpus-per-train 1")
-    network.to(room.device).seed(room.seed("sketch"))
+    network.to(context.device).seed(context.seed("sketch"))
     if (component := spec.model.component).place:
         require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     if spec.stage == "pretrain" and spec.model.is_foreign:
         require_sound(network, info, name=spec.model.name)
-    attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
-    order, checkpoint = room.generator("order"), room.checkpoint
-    held_out = room.split(spec.data.unlimited, "validation", MOST_EXAMPLES, room.job) if spec.data.validation_examples else None
+    attack = None if spec.training.adversarial_training == "none" else context.generator("attack")
+    order, checkpoint = context.generator("order"), context.checkpoint
+    held_out = context.split(spec.data.unlimited, "validation", MOST_EXAMPLES, context.job) if spec.data.validation_examples else None
     best = None if held_out is None else BestWeights(network)
     history = train(
         network,
@@ -53,13 +53,13 @@ def train_stage(room: Room, spec: TrainSpec, report: Report) -> Trained:
         until=spec.until,
         validation=held_out,
         best=best,
-        extra=_extra(room, spec, info),
-        group=room.group,
+        extra=_extra(context, spec, info),
+        group=context.group,
     )
     return _trained(network, history, info, resumed=checkpoint.resumed, best=best)
 
 
-def _extra(room: Room, spec: TrainSpec, info: DatasetInfo) -> Extra | None:
+def _extra(context: JobContext, spec: TrainSpec, info: DatasetInfo) -> Extra | None:
     """Return the further examples that the job trains on.
 
     Raises:
@@ -67,27 +67,27 @@ def _extra(room: Room, spec: TrainSpec, info: DatasetInfo) -> Extra | None:
     """
     if (data := spec.data.extra_data) is None:
         return None
-    found = room.info(data)
+    found = context.info(data)
     if (found.shape, found.n_classes) != (info.shape, info.n_classes):
         theirs, ours = (f"{one.n_classes} classes of {'x'.join(map(str, one.shape))}" for one in (found, info))
         raise UserError(f"data.extra={data.name}: has {theirs}, and {spec.data.name} has {ours}; must be the same")
-    return Extra(room.split(data, "train", None, room.job), spec.data.extra_share)
+    return Extra(context.split(data, "train", None, context.job), spec.data.extra_share)
 
 
-def take_weights(room: Room, spec: TrainSpec) -> Trained:
+def take_weights(context: JobContext, spec: TrainSpec) -> Trained:
     """Return weights unchanged: adopted ones, or the parent's (its last ones, or its best), to which loading this job's model adds the
     defence in the spec."""
-    info = room.info(spec.data) if spec.stage == "adopt" else model_info(room.artifacts, room.parent("weights"), spec)
-    return _trained(_untrained(room, spec, info), [], info)
+    info = context.info(spec.data) if spec.stage == "adopt" else model_info(context.artifacts, context.parent("weights"), spec)
+    return _trained(_untrained(context, spec, info), [], info)
 
 
-def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
+def _adopted(context: JobContext, spec: TrainSpec, info: DatasetInfo) -> Network:
     """Return a network with the weights of the job's digest, once it has been found to behave as measurements suppose."""
-    digest = room.job.digests.get("weights")
+    digest = context.job.digests.get("weights")
     if digest is None:
-        raise UserError(f"job {room.job.key}: its stage adopt needs the digest of weights, and it has none")
+        raise UserError(f"job {context.job.key}: its stage adopt needs the digest of weights, and it has none")
     network = build(spec.model, info, seed=0, defence=spec.defence)
-    tensors = from_safetensors(room.artifacts.weights(digest), digest=digest)
+    tensors = from_safetensors(context.artifacts.weights(digest), digest=digest)
     load_into(network.body, tensors, renamed=spec.model.weights_map, name=spec.model.name)
     require_sound(network, info, name=spec.model.name)
     return network
@@ -111,13 +111,13 @@ def _saved(weights: Mapping[str, Tensor]) -> bytes:
     return save({name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in weights.items()})
 
 
-def _untrained(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
+def _untrained(context: JobContext, spec: TrainSpec, info: DatasetInfo) -> Network:
     """Return the network at the start of its training, on the CPU."""
     if spec.stage == "pretrain":
-        return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
+        return build(spec.model, info, seed=context.seed("weights"), defence=spec.defence)
     if spec.stage == "adopt":
-        return _adopted(room, spec, info)
-    parent, weights = stored(room.artifacts, room.parent("weights"), best=spec.stage == "select")
+        return _adopted(context, spec, info)
+    parent, weights = stored(context.artifacts, context.parent("weights"), best=spec.stage == "select")
     dense = spec.model.tensorized and not parent.model.tensorized
     network = build(parent.model, info, seed=0) if dense else build(spec.model, info, seed=0, defence=spec.defence)
     network.load_state_dict(weights)

@@ -27,8 +27,8 @@ def require_binary_form(model: str) -> None:
     Raises:
         ValueError: it has none; the message names those that have one.
     """
-    if not MODELS[model].facts.binary:
-        having = ", ".join(found.name for found in MODELS if found.facts.binary)
+    if not MODELS[model].accepts("binary"):
+        having = ", ".join(found.name for found in MODELS if found.accepts("binary"))
         raise ValueError(f"binary=true: model {model} has no binary form (a parameter binary of its factory); one of {having}")
 
 

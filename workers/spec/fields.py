@@ -71,6 +71,18 @@ class Interval:
         return value
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """A validator: the value is one of `legal`."""
+
+    legal: tuple[int, ...]
+
+    def __call__(self, value: int) -> int:
+        if value not in self.legal:
+            raise ValueError(f"must be one of {', '.join(map(str, self.legal))}")
+        return value
+
+
 Theta = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
 RankFraction = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
 

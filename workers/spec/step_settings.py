@@ -14,7 +14,7 @@ NumberKind = Literal["float", "int", "literal"]
 """A `literal` is a number that is kept as written: an epsilon or a step size."""
 DEFAULT_STEPSIZE = "1/255"
 _ROUNDED = Fraction(1, 10**6)
-"""What an epsilon, in steps of 8-bit pixels, may lack of a whole number that it means: 0.031372549 is 8/255."""
+"""Most that an epsilon, in steps of 8-bit pixels, may lack of the whole number that it means: 0.031372549 is 8/255."""
 
 
 @dataclass(frozen=True)

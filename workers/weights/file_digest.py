@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from workers.data.loading.array_cache import stat_key
-from workers.errors import UserError
-from workers.files.user_cache import user_cache
+from workers.errors import UserError, os_reason
+from workers.files import user_cache
 from workers.weights.digest import digest_of, tensors_in
 from workers.weights.place import SAFE
 
@@ -23,7 +23,7 @@ def weights_digest(path: Path) -> str:
     try:
         noted = user_cache() / "weights" / stat_key(f"weights {path}", [path])
     except OSError as error:
-        raise UserError(f"weights {path}: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(f"weights {path}: {os_reason(error)}") from error
     with suppress(OSError, ValueError):
         if len(known := noted.read_text()) == len(hashlib.sha256().hexdigest()):
             return known

@@ -16,8 +16,8 @@ from safetensors.numpy import load
 
 from orchestrator.audit.bundle.contents import CONTENTS, FILE_NAME, FORMAT_VERSION
 from workers.artifacts.artifacts import checksum
-from workers.errors import UserError, first_line
-from workers.files.regular_files import read_regular
+from workers.errors import UserError, first_line, os_reason
+from workers.files import read_regular
 
 _CHECKSUM = "sha256"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -69,7 +69,7 @@ def read_archive(path: Path) -> Archive:
     try:
         content = read_regular(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"{path}: cannot be read: {os_reason(error)}") from None
     try:
         entries = _entries(path, content)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from orchestrator.audit.bundle.archive import Archive, NamedArrays, read_archive
-from orchestrator.audit.bundle.claim import clean_interval, robust_interval
-from orchestrator.audit.bundle.contents import CONTENTS, EXAMPLES, MODEL, BundledAttack, Contents
+from orchestrator.audit.bundle.contents import CONTENTS, EXAMPLES, MODEL, BundledAttack, Contents, clean_interval, robust_interval
 from orchestrator.naming.names import job_description
-from orchestrator.report.examples.example_pixels import Array
+from orchestrator.report.examples.renderings import Array
 from workers.attacks.engine import check_examples
 from workers.data.loading.parts import Places
 from workers.errors import JobError, UserError

@@ -12,7 +12,7 @@ from safetensors.torch import load
 
 from orchestrator.audit.bundle.bundle import Bundle
 from orchestrator.audit.bundle.contents import MODEL
-from orchestrator.report.examples.example_pixels import Array
+from orchestrator.report.examples.renderings import Array
 from workers.artifacts.per_example import as_bytes, unpacked_numbers
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.parts import Places

@@ -9,8 +9,17 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from orchestrator.audit.bundle.archive import archived
-from orchestrator.audit.bundle.claim import clean_interval, robust_interval
-from orchestrator.audit.bundle.contents import EXAMPLES, FORMAT_VERSION, MODEL, BundledAttack, Claim, Contents, Weights
+from orchestrator.audit.bundle.contents import (
+    EXAMPLES,
+    FORMAT_VERSION,
+    MODEL,
+    BundledAttack,
+    Claim,
+    Contents,
+    Weights,
+    clean_interval,
+    robust_interval,
+)
 from orchestrator.naming.names import job_name
 from orchestrator.paths import write_atomically
 from orchestrator.report.examples.stored import EXAMPLES_FILE, clean_examples

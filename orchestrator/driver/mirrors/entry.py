@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orchestrator.naming.names import JobNames, measurement_name
+from orchestrator.naming.names import KEY_DIGITS, JobNames, measurement_name
 from orchestrator.naming.varying_axes import in_words
 from workers.artifacts.outcomes import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.job import Job
 
-_KEY_DIGITS = 8
 _ACCURACIES = {"evaluate": "clean_accuracy", "attack": "robust_accuracy", "corrupt": "corrupted_accuracy"}
 Step = Literal["epoch", "repeat"]
 
@@ -29,7 +28,7 @@ class MirroredModel:
         """The model that a job trains or measures."""
         key = job.parents.get("model", job.key)
         settings = {name: in_words(value) for name, value in names.settings(job).items()}
-        return cls(key, sweep, f"{names.model(job)} {key[:_KEY_DIGITS]}", settings)
+        return cls(key, sweep, f"{names.model(job)} {key[:KEY_DIGITS]}", settings)
 
 
 @dataclass(frozen=True)

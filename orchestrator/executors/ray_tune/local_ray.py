@@ -18,7 +18,7 @@ from orchestrator.executors.ray_tune.ray_internals import (
 from orchestrator.executors.ray_tune.ray_watch import RayDied, RayWatch, StartLoss
 from orchestrator.temp_folder import temp_folder
 from workers.errors import UserError, first_line
-from workers.files.regular_files import read_regular
+from workers.files import read_regular
 
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 

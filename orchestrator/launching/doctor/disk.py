@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.launching.doctor.results_of_checks import CheckResult
 from workers.data.loading.remote import DataRoot
-from workers.files.user_cache import user_cache
+from workers.files import user_cache
 
 GIB = 2**30
 LITTLE, TOO_LITTLE = 5 * GIB, GIB // 2

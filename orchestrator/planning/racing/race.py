@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from orchestrator.statistics.confidence_sequence import is_surely_above, sequence_interval, units
+from orchestrator.statistics.confidence_sequence import drawn_values, is_surely_above, sequence_interval
 from orchestrator.statistics.intervals import Correct
 from orchestrator.statistics.student import Values
 
@@ -169,7 +169,7 @@ class _Comparisons:
         self._found: dict[tuple[int, int], tuple[int, bool]] = {}
 
     def values(self, place: int, batch: int | None) -> Values:
-        """Return what counts as drawn one after the other (see `units`) of an entrant."""
+        """Return what counts as drawn one after the other (see `drawn_values`) of an entrant."""
         return drawn(self._entrants[place].outcomes, batch)
 
     def mean(self, place: int) -> float:
@@ -189,8 +189,8 @@ class _Comparisons:
 
 
 def drawn(outcomes: Sequence[Correct], batch: int | None) -> Values:
-    """Return what counts as drawn one after the other (see `units`) in shards."""
-    return np.concatenate([units(correct, batch=batch) for correct in outcomes])
+    """Return what counts as drawn one after the other (see `drawn_values`) in shards."""
+    return np.concatenate([drawn_values(correct, batch=batch) for correct in outcomes])
 
 
 def leaves_surely_more(entrant: Entrant, other: Entrant, *, examples: int, error_rate: float) -> bool:

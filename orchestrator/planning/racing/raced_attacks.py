@@ -23,7 +23,7 @@ from workers.spec.job import Job, shard_role
 from workers.spec.stage_specs import AttackSpec, EvaluationSpec, Shard, TrainSpec
 
 RaceName = tuple[Any, ...]
-"""What the entrants of a race have in common: the rules, the examples, the ball and the attacker's knowledge."""
+"""Everything that the entrants of a race have in common: the rules, the examples, the ball and the attacker's knowledge."""
 
 
 @dataclass(frozen=True)

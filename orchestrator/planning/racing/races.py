@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from orchestrator.naming.names import counted
 from orchestrator.planning.racing.race import Entrant, EntrantShard, Race
 from orchestrator.planning.racing.raced_attacks import RacedAttack, RaceName
 from orchestrator.statistics.intervals import Correct
@@ -111,18 +112,18 @@ class Races:
         """Describe in one line how far the races are, and what they saved so far."""
         over = sum(not race.awaited for race in self.each)
         early = sum(race.stopped_early for race in self.each)
-        return f"{over} of {_counted(len(self.each), 'race')} over, {early} of {self._attacks} stopped early, {self._share(at_most=False)}"
+        return f"{over} of {counted(len(self.each), 'race')} over, {early} of {self._attacks} stopped early, {self._share(at_most=False)}"
 
     def at_most(self) -> str:
         """Describe in one line what the races still cost at most; nothing where there are none."""
         if not self.each:
             return ""
-        jobs = _counted(len(self.possible), "job")
+        jobs = counted(len(self.possible), "job")
         return f"{self.summary()}; at most {jobs} more, {self._share(at_most=True)}"
 
     @property
     def _attacks(self) -> str:
-        return _counted(sum(len(race.attacks) for race in self.each), "attack")
+        return counted(sum(len(race.attacks) for race in self.each), "attack")
 
     def _share(self, *, at_most: bool) -> str:
         """Describe what was done, or what is left `at_most`, as a share of the attacks on all examples."""
@@ -133,7 +134,3 @@ class Races:
 def _raced(jobs: Sequence[Job]) -> list[Job]:
     """Return a shard's own jobs, without the models that they need."""
     return [job for job in jobs if job.stage in ("attack", "craft")]
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

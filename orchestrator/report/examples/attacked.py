@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from orchestrator.naming.names import job_name
 from orchestrator.paths import write_atomically
-from orchestrator.report.examples.example_pixels import Array
 from orchestrator.report.examples.grid_files import draw, fragment, page
 from orchestrator.report.examples.panels import Example, Guess, PanelRow, lines
+from orchestrator.report.examples.renderings import Array
 from orchestrator.report.examples.stored import adversarial_examples, class_names, clean_examples, data_of, kept_file
 from orchestrator.store import Store
 from orchestrator.store.reading.dashboard_queries import evaluation_keys

@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from orchestrator.report.examples.example_pixels import enlarged, png_bytes
 from orchestrator.report.examples.panels import Panel, PanelRow
+from orchestrator.report.examples.renderings import enlarged, png_bytes
 from orchestrator.tables.templates import fill
 
 _PACKAGE = "orchestrator.report.examples"

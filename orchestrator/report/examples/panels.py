@@ -6,8 +6,17 @@ from typing import Literal
 
 import numpy as np
 
-from orchestrator.report.examples.example_pixels import Array, Pixels, image_pixels, is_image, perturbation_range, sound_pixels
-from orchestrator.report.examples.sounds import as_wav, loudness_of, snr_db
+from orchestrator.report.examples.renderings import (
+    Array,
+    as_wav,
+    image_pixels,
+    is_image,
+    loudness_of,
+    perturbation_range,
+    snr_db,
+    sound_pixels,
+)
+from workers.data.loading.image_files import Pixels
 
 PanelTone = Literal["right", "wrong", ""]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from orchestrator.report.examples.example_pixels import Array
+from orchestrator.report.examples.renderings import Array
 from workers.artifacts.artifacts import KEPT_FILE, Artifacts
 from workers.artifacts.outcomes import TrainOutcome
 from workers.data.loading import remote, source

@@ -8,6 +8,7 @@ from operator import attrgetter
 from statistics import fmean
 from typing import Any
 
+from orchestrator.naming.names import KEY_DIGITS
 from orchestrator.naming.own_settings import hashable, own_names, value_of
 from orchestrator.naming.varying_axes import settings_of
 from orchestrator.report.figures.looks import Look, looks
@@ -32,7 +33,6 @@ _WORDS = {
     "attack": "{}",
     "knowledge": "{}",
 }
-_KEY_DIGITS = 8
 _always = attrgetter(*_ALWAYS)
 Line = tuple[str, str, str]
 
@@ -135,7 +135,7 @@ def line_looks(rows: Sequence[ResultRow]) -> dict[Line, Look]:
     """Return the look of each line, by the settings in which the models, and the sources of transferred examples, differ."""
     models = model_settings(rows)
     lines = {line_of(row): row for row in rows}
-    sources = {line: {"attacks.source": row.source or row.source_key[:_KEY_DIGITS]} for line, row in lines.items() if row.source_key}
+    sources = {line: {"attacks.source": row.source or row.source_key[:KEY_DIGITS]} for line, row in lines.items() if row.source_key}
     return looks({line: models[line[:2]] | sources.get(line, {}) for line in lines})
 
 

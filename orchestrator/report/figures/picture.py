@@ -96,3 +96,13 @@ def number(value: Value) -> float:
 def percent(share: float | None) -> float | None:
     """Return a share in [0, 1] as a percentage with three decimals: finer than any interval."""
     return None if share is None else round(100 * share, 3)
+
+
+def error_bars(rows: Sequence[Record], name: str, *, low: str, high: str) -> dict[str, Any]:
+    """Return bars from each record's value to the ends of its interval, by their names; of an unknown one none."""
+
+    def reach(row: Record, end: str, sign: int) -> float:
+        return 0.0 if row[end] is None or row[name] is None else max(0.0, sign * (number(row[end]) - number(row[name])))
+
+    ends = {"array": [reach(row, high, 1) for row in rows], "arrayminus": [reach(row, low, -1) for row in rows]}
+    return {"type": "data", "symmetric": False, "thickness": 1, "width": 3, **ends}

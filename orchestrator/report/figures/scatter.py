@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from orchestrator.report.figures.attack_conditions import AttackCondition, FigureRows, Line, hover_settings, line_of
 from orchestrator.report.figures.looks import Look, point_to_the_fore
-from orchestrator.report.figures.picture import FAINT, ROBUST, Picture, Pictures, Record, lines, number, percent, plain
+from orchestrator.report.figures.picture import FAINT, ROBUST, Picture, Pictures, Record, error_bars, lines, number, percent, plain
 from orchestrator.report.figures.theme import drawn, percent_axis
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.report_evidence import JobCosts
@@ -177,15 +177,13 @@ def _hover(common: Sequence[str], axis: _Axis) -> str:
 
 def _points(style: _Style, found: Sequence[tuple[Record, str]], axis: _Axis, hover: str) -> dict[str, Any]:
     points = [point for point, _ in found]
-    error = {"type": "data", "symmetric": False, "thickness": 1, "width": 3}
-    reach = {"array": ("95% high", 1), "arrayminus": ("95% low", -1)}
-    ends = {name: [sign * (number(point[end]) - number(point[ROBUST])) for point in points] for name, (end, sign) in reach.items()}
+    low, high = _INTERVAL
     return {
         "type": "scatter",
         "mode": "markers",
         "x": [point[axis.title] for point in points],
         "y": [point[ROBUST] for point in points],
-        **({"error_y": {**error, **ends}} if style.is_named else {"opacity": 0.4, "meta": FAINT}),
+        **({"error_y": error_bars(points, ROBUST, low=low, high=high)} if style.is_named else {"opacity": 0.4, "meta": FAINT}),
         "marker": {"color": style.colour, "symbol": style.marker, "size": 9 if style.is_named else 6},
         "name": plain(style.name),
         "text": [text for _, text in found],

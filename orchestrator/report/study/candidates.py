@@ -16,10 +16,10 @@ from orchestrator.store import ResultRow
 from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.table import Cell
 from search_spaces import ObjectiveGoal
+from search_spaces.schema.search_section import SHARES
 from workers.errors import UserError
 from workers.spec.fields import Knowledge, SplitName, positive_fraction
 
-_ACCURACIES = frozenset({"clean_accuracy", "robust_accuracy", "worst_case_accuracy"})
 _ATTACK = ("model_key", *(field.name for field in fields(Setting) if field.name not in ("split", "n_examples")))
 
 
@@ -68,7 +68,7 @@ class Field:
 
 
 def is_accuracy(objective: str) -> bool:
-    return objective.split(" ", 1)[0] in _ACCURACIES
+    return objective.split(" ", 1)[0] in SHARES
 
 
 def of_study(study: StudyRecord, rows: Sequence[ResultRow], worst: Sequence[ResultRow]) -> Field:
@@ -145,7 +145,7 @@ def _interval(metric: str, row: ResultRow) -> tuple[float | None, float | None, 
     if metric == "clean_accuracy":
         return row.clean_accuracy, row.clean_ci_low, row.clean_ci_high
     is_worst = row.attack == "worst_case"
-    if metric not in _ACCURACIES or is_worst != (metric == "worst_case_accuracy"):
+    if metric not in SHARES or is_worst != (metric == "worst_case_accuracy"):
         return None, None, None
     return row.robust_accuracy, row.ci_low, row.ci_high
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from orchestrator.naming.names import counted
 from orchestrator.naming.varying_axes import title
 from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
@@ -60,7 +61,7 @@ def _on_split(field: Field, found: Sequence[Candidate]) -> list[str]:
     if field.split == "test":
         return ["chosen on the test split, so what is best looks better than it is; hold out data.validation_examples to choose by"]
     lacking = [one for one in found if not any(one.tested)]
-    untested = f"; {number_of(len(lacking))} not measured on test" if lacking else ""
+    untested = f"; {counted(len(lacking), 'model')} not measured on test" if lacking else ""
     return [f"chosen on the validation split; no choice has looked at the figures on test{untested}"]
 
 
@@ -79,7 +80,7 @@ def read_field(options: BestOptions, *, choose: bool = False) -> tuple[Field, St
         return of_study(study, rows, worst), study, [*gaps]
     field = of_grid([*rows, *worst], epsilon=options.epsilon, choose=choose, split=options.split)
     lacking = len({row.model_key for row in rows}) - len(field.candidates)
-    return field, None, [*([f"left out: {number_of(lacking)} without {' or '.join(field.objectives)}"] if lacking else []), *gaps]
+    return field, None, [*([f"left out: {counted(lacking, 'model')} without {' or '.join(field.objectives)}"] if lacking else []), *gaps]
 
 
 def admitted(
@@ -90,15 +91,11 @@ def admitted(
     feasible = [candidate for candidate in candidates if candidate.is_feasible]
     kept = [candidate for candidate in feasible if any_verdict or candidate.verdict != "unsound"]
     violating, unsound = len(candidates) - len(feasible), len(feasible) - len(kept)
-    notes = [f"left out: {number_of(violating)} beyond a constraint"] if violating else []
-    notes += [f"left out: {number_of(unsound)} whose verdict is unsound; {admitted_by} admits them"] if unsound else []
+    notes = [f"left out: {counted(violating, 'model')} beyond a constraint"] if violating else []
+    notes += [f"left out: {counted(unsound, 'model')} whose verdict is unsound; {admitted_by} admits them"] if unsound else []
     unjudged = sum(candidate.verdict is None for candidate in kept)
-    notes += [f"{number_of(unjudged)} without a verdict; a section diagnosis in the space gives one"] if unjudged else []
+    notes += [f"{counted(unjudged, 'model')} without a verdict; a section diagnosis in the space gives one"] if unjudged else []
     return kept, notes
-
-
-def number_of(amount: int) -> str:
-    return f"{amount} model{'' if amount == 1 else 's'}"
 
 
 def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table:

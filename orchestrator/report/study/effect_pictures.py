@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.report.figures import Picture
-from orchestrator.report.figures.picture import Record, number, plain
+from orchestrator.report.figures.picture import Record, error_bars, number, plain
 from orchestrator.report.figures.theme import BESIDE_A_SCALE, PALETTE, drawn, faded, ordered_colours
 from orchestrator.report.study.candidates import Candidate, Field
 from orchestrator.report.study.effects import (
@@ -55,10 +55,8 @@ def importance(title: str, found: Sequence[Importance]) -> Picture:
         for one in found
     ]
     rows = table[::-1]
-    ends = {"array": ("90% high", 1), "arrayminus": ("90% low", -1)}
-    error = {name: [max(0.0, sign * (number(row[end]) - number(row[_IMPORTANCE]))) for row in rows] for name, (end, sign) in ends.items()}
-    bars = {"error_x": {"type": "data", "symmetric": False, "thickness": 1, "width": 3, **error}}
-    traces = [_bar(rows, _IMPORTANCE, "of all variation", PALETTE[0], **bars)]
+    bars = error_bars(rows, _IMPORTANCE, low="90% low", high="90% high")
+    traces = [_bar(rows, _IMPORTANCE, "of all variation", PALETTE[0], error_x=bars)]
     traces += [_bar(rows, _OF_BEST, "of the best quarter", PALETTE[1])] if _OF_BEST in table[0] else []
     axes = {"xaxis": {"title": {"text": "importance (%)"}, "range": [0, 105]}, "yaxis": {"type": "category"}}
     drawing = drawn(traces, **axes, margin=BESIDE_A_SCALE)
@@ -101,8 +99,6 @@ def _effect(field: Field, kept: Sequence[Candidate], axes: Sequence[StudiedAxis]
     band += [number(row["mean"]) - number(row["deviation"]) for row in reversed(table)]
     style = {"type": "scatter", "x": x, "hovertemplate": "%{x}: <b>%{y:.4~g}</b><extra>%{fullData.name}</extra>"}
     spread = {"x": [*x, *reversed(x)], "y": band, "fill": "toself", "fillcolor": faded(PALETTE[0], 0.16), "hoverinfo": "skip"}
-    ends = {"array": ("high", 1), "arrayminus": ("low", -1)}
-    error = {key: [_reach(row, f"best 95% {end}", sign) for row in table] for key, (end, sign) in ends.items()}
     traces: list[dict[str, Any]] = [
         {"type": "scatter", "mode": "lines", "name": "spread", "line": {"width": 0, "color": PALETTE[0]}, **spread},
         {
@@ -117,7 +113,7 @@ def _effect(field: Field, kept: Sequence[Candidate], axes: Sequence[StudiedAxis]
             "mode": "markers",
             "name": "best",
             "y": [row["best"] for row in table],
-            "error_y": {"type": "data", "symmetric": False, "thickness": 1, "width": 3, **error},
+            "error_y": error_bars(table, "best", low="best 95% low", high="best 95% high"),
             "marker": {"color": PALETTE[1], "symbol": "diamond", "size": 9},
             "text": [plain(str(row["best model"])) for row in table],
             "hovertemplate": "%{x}: <b>%{y:.4~g}</b><br>%{text}<extra>best</extra>",
@@ -150,10 +146,6 @@ def _level(field: Field, kept: Sequence[Candidate], name: str, level: Level, obj
 def _gain(field: Field, objective: int) -> Callable[[Candidate], float]:
     sign = 1 if field.goals[objective] == "maximize" else -1
     return lambda one: sign * one.figures[objective].value
-
-
-def _reach(row: Record, end: str, sign: int) -> float:
-    return 0.0 if row[end] is None or row["best"] is None else max(0.0, sign * (number(row[end]) - number(row["best"])))
 
 
 def parallel(field: Field, standing: Sequence[str]) -> list[Picture]:

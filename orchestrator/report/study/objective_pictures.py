@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Any
 
 from orchestrator.report.figures import Picture
-from orchestrator.report.figures.picture import Record, number, plain
+from orchestrator.report.figures.picture import Record, error_bars, number, plain
 from orchestrator.report.figures.theme import PALETTE, SYMBOLS, drawn
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, is_accuracy
 from orchestrator.tables.table import Value
@@ -14,6 +14,7 @@ _QUIET = PALETTE[-1]
 BEST, _OTHER, _OUT = "on the front", "dominated", "left out"
 _STANDING = {BEST: (PALETTE[1], SYMBOLS[0], 11), _OTHER: (PALETTE[0], SYMBOLS[1], 7), _OUT: (_QUIET, SYMBOLS[6], 7)}
 _FEWEST = 2
+_FEW_TRIALS = 12  # each has a tick; of more a figure chooses ticks, all at whole numbers
 
 
 def standings(field: Field, kept: Sequence[Candidate], best: Sequence[Candidate]) -> list[str]:
@@ -116,14 +117,7 @@ def _dotted(rows: Sequence[Record], name: str, names: tuple[str, str], *, shape:
 
 
 def _bars(rows: Sequence[Record], title: str) -> dict[str, Any]:
-    reach = {"array": 1, "arrayminus": -1}
-    ends = {"array": f"{title} 95% high", "arrayminus": f"{title} 95% low"}
-    found = {name: [_reach(row[ends[name]], row[title], sign) for row in rows] for name, sign in reach.items()}
-    return {"type": "data", "symmetric": False, "thickness": 1, "width": 3, **found}
-
-
-def _reach(end: Value, value: Value, sign: int) -> float:
-    return 0.0 if end is None else max(0.0, sign * (number(end) - number(value)))
+    return error_bars(rows, title, low=f"{title} 95% low", high=f"{title} 95% high")
 
 
 def _words(row: Record) -> str:
@@ -152,7 +146,7 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
     tries = [_markers(_of(table, stands), stands, ("trial", title), hover) for stands in _STANDING if stands in standing]
     drawing = drawn(
         [_dotted(so_far, "best so far", ("trial", "best so far"), shape="hv"), *tries],
-        xaxis={"title": {"text": "trial"}},
+        xaxis={"title": {"text": "trial"}, "tickformat": "d", **({"dtick": 1} if len(table) <= _FEW_TRIALS else {})},
         yaxis={"title": {"text": plain(title)}},
     )
     caption = f"{'Higher' if sign > 0 else 'Lower'} is better; the line is the best so far of the trials that are not left out."

@@ -49,7 +49,7 @@ def sections_of(
     ]
 
 
-def luck(field: Field) -> list[str]:
+def seed_shares_in_words(field: Field) -> list[str]:
     """Say how much of each objective's spread is between training seeds of equal settings."""
     found = {name: seed_luck(field.candidates, effect_pictures.values_of(field, place)) for place, name in enumerate(field.objectives)}
     return [_luck(unit(name), one) for name, one in found.items() if one is not None]

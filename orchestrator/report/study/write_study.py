@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.naming.names import slug
+from orchestrator.naming.names import counted, slug
 from orchestrator.paths import write_atomically
 from orchestrator.report.figures.paper import ImageForm, PaperStyle
 from orchestrator.report.study.candidates import Candidate, Field, front
-from orchestrator.report.study.choose_best import BestOptions, admitted, number_of, read_field
+from orchestrator.report.study.choose_best import BestOptions, admitted, read_field
 from orchestrator.report.study.read_study import StudyRecord
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
         find_browser()
     from orchestrator.report.study.effect_pictures import importances_of
     from orchestrator.report.study.objective_pictures import standings, unit
-    from orchestrator.report.study.study_sections import luck, models_table, sections_of, trials_table
+    from orchestrator.report.study.study_sections import models_table, sections_of, seed_shares_in_words, trials_table
     from orchestrator.report.sweep_page.page import packed_table, page_html, section_bodies
     from orchestrator.report.sweep_page.payload import table_of_records
 
@@ -60,7 +60,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
         table, said = trials_table(study, field), summary(study, best)
     listed = (heading.lower(), heading, packed_table(table_of_records(table), fill_with=thing))
     said += [f"{unit(name)}: {_explained(found)}." for name, found in zip(field.objectives, important, strict=True) if field.candidates]
-    said += luck(field)
+    said += seed_shares_in_words(field)
     output = (options.output or Path(f"{slug(options.sweep)}-study.html")).expanduser()
     lines = [*said, *left_out, *notes]
     write_atomically(output, page_html("study", options.sweep, summary=lines, bodies=[*bodies[:1], listed, *bodies[1:]]).encode())
@@ -74,7 +74,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
 def summary_of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:
     """Summarize the number of models, what they are compared by, and the best."""
     found = f"; {len(best)} on the front: {_named([one.name for one in best], '; ')}" if best else ""
-    return [f"{number_of(len(field.candidates))} by {' and '.join(field.objectives)}{found}."]
+    return [f"{counted(len(field.candidates), 'model')} by {' and '.join(field.objectives)}{found}."]
 
 
 def _named(names: Sequence[str], between: str) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from orchestrator.naming.names import counted
 from orchestrator.report.figures import CONFIG, TEMPLATES
 from orchestrator.report.sweep_page.example_grids import grids_html
-from orchestrator.report.sweep_page.page_evidence import Evidence
+from orchestrator.report.sweep_page.page_data import PageData
 from orchestrator.report.sweep_page.payload import pack, picture_payload, table_payload
 from orchestrator.report.sweep_page.provenance import description_of, provenance_html, verdicts_html
 from orchestrator.report.sweep_page.sections import PageSection
@@ -28,23 +29,23 @@ Body = tuple[str, str, Markup]
 """A section's name, its title and its HTML."""
 
 
-def render_page(evidence: Evidence, sections: Sequence[PageSection], *, written_at: datetime | None = None) -> str:
+def render_page(page_data: PageData, sections: Sequence[PageSection], *, written_at: datetime | None = None) -> str:
     """Return the whole file of a report."""
-    table = results_table(evidence.rows, columns=evidence.figure_rows.columns)
+    table = results_table(page_data.rows, columns=page_data.figure_rows.columns)
     results = packed_table(replace(table, notes=footnotes(table)), fill_with="finished evaluations or attacks; this sweep has none yet")
-    corrupted = packed_table(corruptions_table(evidence.corruptions), fill_with="a space with a section corruptions; none is measured yet")
+    corrupted = packed_table(corruptions_table(page_data.corruptions), fill_with="a space with a section corruptions; none is measured yet")
     glance, *others = section_bodies(sections)
     bodies = [
-        *([glance] if evidence.findings.picture else []),
+        *([glance] if page_data.findings.picture else []),
         ("results", "Results", results),
-        *([("corruptions", "Common corruptions", corrupted)] if evidence.corruptions else []),
-        ("verdicts", "Verdicts", verdicts_html(evidence)),
+        *([("corruptions", "Common corruptions", corrupted)] if page_data.corruptions else []),
+        ("verdicts", "Verdicts", verdicts_html(page_data)),
         *others,
-        ("adversarial", "Adversarial examples", grids_html(evidence.grids, evidence.unshown)),
-        ("provenance", "Provenance", provenance_html(evidence, written_at=written_at or datetime.now(UTC))),
+        ("adversarial", "Adversarial examples", grids_html(page_data.grids, page_data.unshown)),
+        ("provenance", "Provenance", provenance_html(page_data, written_at=written_at or datetime.now(UTC))),
     ]
-    said = [*evidence.findings.sentences, *evidence.gaps, _summary(evidence)]
-    return page_html("report", evidence.provenance.sweep, lead=description_of(evidence.provenance.space), summary=said, bodies=bodies)
+    said = [*page_data.findings.sentences, *page_data.gaps, _summary(page_data)]
+    return page_html("report", page_data.provenance.sweep, lead=description_of(page_data.provenance.space), summary=said, bodies=bodies)
 
 
 def page_html(kind: str, name: str, *, lead: str = "", summary: Sequence[str], bodies: Sequence[Body]) -> str:
@@ -92,18 +93,14 @@ def _policy(scripts: Iterable[str]) -> str:
     return "; ".join(["default-src 'none'", *(f"{kind} {sources}" for kind, sources in allowed.items())])
 
 
-def _summary(evidence: Evidence) -> str:
-    jobs, rows = evidence.jobs, evidence.rows
+def _summary(page_data: PageData) -> str:
+    jobs, rows = page_data.status.totals, page_data.rows
     models = len({row.model_key for row in rows})
     said = [
         f"{sum(jobs.values())} jobs, {jobs['done']} done",
         *(f"{jobs[state]} {state}" for state in jobs if state != "done" and jobs[state]),
     ]
-    return f"{_number(models, 'model')}, {_number(len(rows), 'result')}; {', '.join(said)}."
-
-
-def _number(amount: int, thing: str) -> str:
-    return f"{amount} {thing}{'' if amount == 1 else 's'}"
+    return f"{counted(models, 'model')}, {counted(len(rows), 'result')}; {', '.join(said)}."
 
 
 def packed_table(table: Table, *, fill_with: str) -> Markup:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import yaml
 from markupsafe import Markup
 
-from orchestrator.report.sweep_page.page_evidence import Evidence
+from orchestrator.report.sweep_page.page_data import PageData
 from orchestrator.store.reading.report_evidence import UsedEnvironment
 from orchestrator.tables.status_table import stage_table
 from orchestrator.tables.table import Column, Mark, Table
@@ -19,11 +19,11 @@ _PACKAGE = "orchestrator.report"
 _REVISION_DIGITS = 12
 
 
-def verdicts_html(evidence: Evidence) -> Markup:
+def verdicts_html(page_data: PageData) -> Markup:
     """Return the number of models with each verdict, and the checks of each model."""
-    counts = Counter(verdict.verdict for verdict in evidence.verdicts)
+    counts = Counter(verdict.verdict for verdict in page_data.verdicts)
     marks = [Mark(f"{number} {name}", verdict_mark(name).tone) for name, number in counts.items()]
-    tables = [(found.description, found.model_key, checks_table(found)) for found in evidence.verdicts]
+    tables = [(found.description, found.model_key, checks_table(found)) for found in page_data.verdicts]
     return fill("verdicts.html", package=_PACKAGE, counts=marks, tables=tables)
 
 
@@ -36,13 +36,13 @@ def description_of(space: str) -> str:
     return str(found.get("description") or "") if isinstance(found, dict) else ""
 
 
-def provenance_html(evidence: Evidence, *, written_at: datetime) -> Markup:
+def provenance_html(page_data: PageData, *, written_at: datetime) -> Markup:
     """Return sweep, versions, data, dates, environments, jobs by stage, failures, and the space as it was launched."""
-    source = evidence.provenance
+    source = page_data.provenance
     finished = [environment.last_finished_at for environment in source.environments]
     facts = {
         "sweep": source.sweep,
-        "data": _data(evidence),
+        "data": _data(page_data),
         "made": _date(source.created_at),
         "last launched": _date(source.launched_at),
         "last result": _date(max(finished, default=None)),
@@ -53,16 +53,16 @@ def provenance_html(evidence: Evidence, *, written_at: datetime) -> Markup:
         package=_PACKAGE,
         facts=facts,
         environments=_environments(source.environments),
-        jobs=stage_table(evidence.status),
-        failures=evidence.failures,
+        jobs=stage_table(page_data.status),
+        failures=page_data.failures,
         space=source.space,
     )
 
 
-def _data(evidence: Evidence) -> str:
-    found = Counter((row.dataset, row.n_examples) for row in evidence.rows)
+def _data(page_data: PageData) -> str:
+    found = Counter((row.dataset, row.n_examples) for row in page_data.rows)
     said = [f"{dataset}, {examples} test examples" for dataset, examples in found]
-    return "; ".join(said) or ", ".join(sorted({run.dataset for run in evidence.runs})) or "none yet"
+    return "; ".join(said) or ", ".join(sorted({run.dataset for run in page_data.runs})) or "none yet"
 
 
 def _date(time: datetime | None) -> str:

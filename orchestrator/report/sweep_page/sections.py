@@ -18,7 +18,7 @@ from orchestrator.report.figures import (
 )
 from orchestrator.report.figures.attack_conditions import best_models
 from orchestrator.report.surface_grids import families, surface_draws
-from orchestrator.report.sweep_page.page_evidence import Evidence
+from orchestrator.report.sweep_page.page_data import PageData
 from orchestrator.tables.table import Table
 
 MOST_SIDE_BY_SIDE = 6
@@ -50,12 +50,12 @@ class PageSection:
     table: Table | None = None
 
 
-def sections(evidence: Evidence) -> list[PageSection]:
+def sections(page_data: PageData) -> list[PageSection]:
     """Return every section, including empty ones; the first one's figure sums the sweep up."""
-    rows = evidence.figure_rows
-    points = model_points(rows, evidence.costs)
-    trained = training_curves(evidence.runs, chosen=best_models(evidence.rows))
-    glance = evidence.findings.picture
+    rows = page_data.figure_rows
+    points = model_points(rows, page_data.costs)
+    trained = training_curves(page_data.runs, chosen=best_models(page_data.rows))
+    glance = page_data.findings.picture
     return [
         PageSection(name="glance", title="At a glance", choices={"": [glance]} if glance else {}, fill=_attacked("a space with attacks")),
         _side_by_side(
@@ -67,7 +67,7 @@ def sections(evidence: Evidence) -> list[PageSection]:
         _side_by_side(
             "smallest",
             "Accuracy against epsilon from smallest perturbations",
-            minimum_norm_curves(evidence.smallest),
+            minimum_norm_curves(page_data.smallest),
             "To fill this: a deterministic model under a minimum-norm attack: fab, fmn, deepfool or cw; one epsilon is enough.",
         ),
         _chosen(
@@ -89,8 +89,8 @@ def sections(evidence: Evidence) -> list[PageSection]:
             _attacked("any finished attack"),
         ),
         _side_by_side("training", "Training", trained, "To fill this: a trained model; no training job is done yet."),
-        _difficulty(evidence),
-        _surfaces(evidence),
+        _difficulty(page_data),
+        _surfaces(page_data),
     ]
 
 
@@ -114,8 +114,8 @@ def _of(points: dict[str, list[Picture]], wanted: Callable[[str], bool]) -> dict
     return {label: pictures for label, pictures in found.items() if pictures}
 
 
-def _difficulty(evidence: Evidence) -> PageSection:
-    pictures = example_difficulty(evidence.scores)
+def _difficulty(page_data: PageData) -> PageSection:
+    pictures = example_difficulty(page_data.scores)
     choices: dict[str, list[Picture]] = {}
     for label, picture in pictures.items():
         choices.setdefault(label.rpartition(":")[0], []).append(picture)
@@ -123,10 +123,10 @@ def _difficulty(evidence: Evidence) -> PageSection:
     return _chosen("examples", "How hard the examples are", choices, fill)
 
 
-def _surfaces(evidence: Evidence) -> PageSection:
+def _surfaces(page_data: PageData) -> PageSection:
     choices: dict[str, list[Picture]] = {}
-    rows = [grid.row for grid in evidence.surfaces]
-    for family in families(evidence.surfaces):
+    rows = [grid.row for grid in page_data.surfaces]
+    for family in families(page_data.surfaces):
         choices.setdefault(surface_family(family[-1].row, rows), []).extend(loss_surfaces(surface_draws(family)).values())
     return PageSection(
         name="surfaces",
@@ -134,5 +134,5 @@ def _surfaces(evidence: Evidence) -> PageSection:
         choices=choices,
         first=next(iter(choices), ""),
         fill="To fill this: a space with a section surfaces; no loss surface of this sweep is done yet.",
-        notes=[f"Left out: {problem}" for problem in evidence.unread],
+        notes=[f"Left out: {problem}" for problem in page_data.unread],
     )

@@ -32,7 +32,7 @@ def report_sweep(options: ReportOptions) -> list[Path]:
         UserError: no such sweep or store, a browser is missing, no such figure, or a file cannot be written.
     """
     from orchestrator.report.sweep_page.page import render_page
-    from orchestrator.report.sweep_page.page_evidence import gather
+    from orchestrator.report.sweep_page.page_data import gather
     from orchestrator.report.sweep_page.sections import FIGURES, sections
 
     for name in options.only:
@@ -45,9 +45,9 @@ def report_sweep(options: ReportOptions) -> list[Path]:
     output = (options.output or Path(f"{slug(options.sweep)}-report.html")).expanduser()
     with uncollected():  # a seventh of a report's time
         with open_store(options.paths.store_url, upgrade=False) as store:
-            evidence = gather(store, options.paths.artifacts, options.sweep)
-        found = sections(evidence)
-        write_atomically(output, render_page(evidence, found).encode())
+            page_data = gather(store, options.paths.artifacts, options.sweep)
+        found = sections(page_data)
+        write_atomically(output, render_page(page_data, found).encode())
     if options.figures is None:
         return [output]
     from orchestrator.report.sweep_page.figure_files import write_images

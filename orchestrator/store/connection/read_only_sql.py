@@ -36,7 +36,7 @@ _MIGHTY = "pg_execute_server_program pg_write_server_files pg_read_server_files 
 
 
 @dataclass(frozen=True)
-class Answer:
+class NamedRows:
     """Result of a statement: the columns' names, of which no two are equal, and rows of values as the database has them (SQLite's
     timestamps are texts and its booleans 0 or 1)."""
 
@@ -44,7 +44,7 @@ class Answer:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool = False) -> Answer:
+def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool = False) -> NamedRows:
     """Run one statement that only reads; see `orchestrator.store.schema.views` for what to ask.
 
     Args:
@@ -80,7 +80,7 @@ def _plain(statement: str) -> str:
     return statement.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> Answer:
+def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> NamedRows:
     refused: list[str] = []
     longest = driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     driver.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").close()  # their first use looks like a change of the schema
@@ -96,12 +96,12 @@ def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> A
         driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
 
-def _selected(driver: sqlite3.Connection, statement: str) -> Answer:
+def _selected(driver: sqlite3.Connection, statement: str) -> NamedRows:
     cursor = driver.execute(statement)
     return _answer(cursor, _collected(cursor))
 
 
-def _ask_postgresql(connection: Connection, statement: str, timeout: float, *, force: bool) -> Answer:
+def _ask_postgresql(connection: Connection, statement: str, timeout: float, *, force: bool) -> NamedRows:
     """Ask for what PostgreSQL takes for a single statement alone; the transaction is a reading one already.
 
     The server stops the statement in time, or the connection is cut: it may hear late, and what it sent may take us long to read.
@@ -127,12 +127,12 @@ def _ask_postgresql(connection: Connection, statement: str, timeout: float, *, f
             connection.invalidate()
 
 
-def _explained(driver: Any, statement: str) -> Answer:
+def _explained(driver: Any, statement: str) -> NamedRows:
     cursor = driver.execute(statement, prepare=True)  # prepared: the text can hold no second statement
     return _answer(cursor, _collected(cursor))
 
 
-def _streamed(driver: Any, query: str) -> Answer:
+def _streamed(driver: Any, query: str) -> NamedRows:
     """Return the rows as they are computed: those of a cursor the server would first put on its disk."""
     from psycopg import capabilities
 
@@ -177,10 +177,10 @@ def _collected(rows: Iterable[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
     return found
 
 
-def _answer(cursor: Any, rows: tuple[tuple[Any, ...], ...]) -> Answer:
+def _answer(cursor: Any, rows: tuple[tuple[Any, ...], ...]) -> NamedRows:
     if not cursor.description:
         raise UserError("query: the statement returns nothing; SELECT something")
-    return Answer(tuple(_told_apart([column[0] for column in cursor.description])), rows)
+    return NamedRows(tuple(_told_apart([column[0] for column in cursor.description])), rows)
 
 
 def _told_apart(names: Sequence[str]) -> Iterator[str]:

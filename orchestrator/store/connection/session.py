@@ -14,7 +14,7 @@ from orchestrator.paths import shown_url
 from orchestrator.store import migrations
 from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
 from orchestrator.store.connection.urls import parse_url, scrubbed
-from orchestrator.store.schema.sweep_tables import JobParentRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.terminal import hints
 from workers.errors import UserError, did_you_mean
 
@@ -253,8 +253,18 @@ def of_sweep(
 def parents_of(connection: Connection, keys: Iterable[str], *, role: str) -> dict[str, str]:
     """Return the parents that these jobs have in a role, by the children's keys."""
     edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == role)
-    asked = (edges.where(JobParentRecord.child_key.in_(chunk)) for chunk in chunks(sorted(keys)))
-    return {row.child_key: row.parent_key for statement in asked for row in connection.execute(statement)}
+    return {row.child_key: row.parent_key for row in rows_in(connection, edges, JobParentRecord.child_key, keys)}
+
+
+def rows_in(connection: Connection, statement: Select[*tuple[Any, ...]], column: Any, keys: Iterable[str]) -> Iterator[Any]:
+    """Yield the rows of the statement in whose column is one of the keys, asked for in parts that one statement takes."""
+    for chunk in chunks(sorted(set(keys))):
+        yield from connection.execute(statement.where(column.in_(chunk)))
+
+
+def known_jobs(connection: Connection, keys: Iterable[str]) -> set[str]:
+    """Return those of the keys that are of jobs in the store."""
+    return {key for (key,) in rows_in(connection, select(JobRecord.key), JobRecord.key, keys)}
 
 
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -103,10 +103,10 @@ def _require(connection: Connection, lease: Lease | None, *, lock: bool) -> None
         return
     held = select(SweepRecord.id).where(SweepRecord.name == lease.sweep, SweepRecord.driver_token == lease.token)
     if connection.execute(held.with_for_update(read=True) if lock else held).one_or_none() is None:
-        raise LeaseLost(told(connection, lease))
+        raise LeaseLost(lost_because(connection, lease))
 
 
-def told(connection: Connection, lease: Lease) -> str:
+def lost_because(connection: Connection, lease: Lease) -> str:
     """Describe in one line why a lease is lost."""
     holder = find_holder(connection, lease.sweep)
     if holder is None:

@@ -21,7 +21,7 @@ from orchestrator.store.migrations.key_version_1 import RETIRED
 from orchestrator.store.schema.base import Row, UtcDateTime
 from workers.components.settings import Frozen
 from workers.errors import UserError
-from workers.files.regular_files import open_regular, read_regular
+from workers.files import open_regular, read_regular
 
 FORMAT_VERSION = 2
 """Raise it when folders of the new kind cannot be read by an older robustsweep. New tables and columns come with the schema's revision."""

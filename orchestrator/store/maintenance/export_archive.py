@@ -33,7 +33,7 @@ from orchestrator.temp_folder import temp_folder
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.copying import Copied, copy_jobs
 from workers.errors import UserError
-from workers.files.abandoned_folders import TO_KEEP
+from workers.files import TO_KEEP
 
 
 def export_store(

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.store.connection.session import Store, chunks, sweep_id
+from orchestrator.store.connection.session import Store, chunks, rows_in, sweep_id
 from orchestrator.store.leases.leases import living_sweeps, refuse_driven
 from orchestrator.store.maintenance.held_rows import descendants_of, keys_of, owner, referring
 from orchestrator.store.maintenance.owners import owners_of
@@ -168,8 +167,8 @@ class _Going:
     def _models(self, connection: Connection) -> list[str]:
         """Return the models that stay and lose attacks or diagnoses."""
         found: set[str] = set()
-        for table, chunk in product(map(table_of, (AttackResultRecord, DiagnosisRecord)), chunks(self.jobs)):
-            found.update(connection.execute(select(table.c.model_key).where(table.c.job_key.in_(chunk))).scalars())
+        for record in (AttackResultRecord, DiagnosisRecord):
+            found.update(row.model_key for row in rows_in(connection, select(record.model_key), record.job_key, self.jobs))
         return sorted(found - set(self.jobs))
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, update
 
-from orchestrator.store.connection.session import Store, chunks
+from orchestrator.store.connection.session import Store, chunks, known_jobs
 from orchestrator.store.maintenance.check import Finding
 from orchestrator.store.schema.base import table_of
 from orchestrator.store.schema.result_tables import result_tables
@@ -72,9 +72,7 @@ def _restore_jobs(connection: Connection, jobs: Sequence[Job]) -> None:
         for table in result_tables():
             connection.execute(delete(table).where(table.c.job_key.in_(chunk)))
     edges = [edge for job in jobs for edge in parent_rows(job)]
-    parents = sorted({edge["parent_key"] for edge in edges})
-    asked = [select(JobRecord.key).where(JobRecord.key.in_(chunk)) for chunk in chunks(parents)]
-    known = {key for statement in asked for key in connection.execute(statement).scalars()}
+    known = known_jobs(connection, (edge["parent_key"] for edge in edges))
     insert_or_ignore(connection, table_of(JobParentRecord), [edge for edge in edges if edge["parent_key"] in known])
 
 

@@ -24,7 +24,7 @@ _CHUNK = 5000
 _PLAIN = (str, int, float, type(None))
 
 
-def explained(error: Exception) -> StoreFailed | None:
+def wrong_value_behind(error: Exception) -> StoreFailed | None:
     """Return the error that names the first wrong value in the stores which this process has opened; None where all values are right, and
     for an error that says what is wrong itself."""
     if isinstance(error, UserError) and not isinstance(error.__cause__, ValueError | InvalidRequestError):

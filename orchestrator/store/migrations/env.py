@@ -12,5 +12,7 @@ context.configure(
     version_table=VERSION_TABLE,
     render_as_batch=True,
 )
+if str(context.get_revision_argument() or "") < (context.get_context().get_current_revision() or ""):
+    raise NotImplementedError("the store only moves forward: restore a backup")
 with context.begin_transaction():
     context.run_migrations()

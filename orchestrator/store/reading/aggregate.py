@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.naming.own_settings import in_order, sortable
-from orchestrator.statistics.confidence_sequence import sequence_interval, units
+from orchestrator.statistics.confidence_sequence import drawn_values, sequence_interval
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, intervals_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors_of_each
 from orchestrator.store.reading.counterparts import source_in_words
@@ -132,7 +132,7 @@ def _found(
 def _anytime(by_seed: Sequence[Correct], setting: Setting, model: Mapping[str, Any]) -> ConfidenceInterval:
     """Return the interval of an attack that left a race when its outcomes said so: one that holds whenever that is."""
     batch = setting.evaluation_batch_size if _shares_draws(model) else None
-    values = np.mean([units(correct, batch=batch) for correct in by_seed], axis=0)
+    values = np.mean([drawn_values(correct, batch=batch) for correct in by_seed], axis=0)
     return sequence_interval(values)
 
 

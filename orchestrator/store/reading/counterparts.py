@@ -8,6 +8,7 @@ compare. All that varies within a sweep identifies its cells.
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from orchestrator.naming.names import KEY_DIGITS
 from orchestrator.naming.own_settings import hashable, own_names
 from orchestrator.naming.varying_axes import rank_in_words
 
@@ -77,7 +78,6 @@ def telling(cells: Sequence[CellSettings], names: Iterable[str]) -> list[str]:
     return chosen
 
 
-_KEY_DIGITS = 8
 _NAMED = ("binary", "rank_fraction", "rank_fractions", "theta", "seed")
 
 
@@ -91,7 +91,7 @@ def source_in_words(models: Mapping[str, Mapping[str, Any]], *, of: str, source:
         source: the key of the model that the examples were made on.
     """
     words = list(_differences(models[of], models[source])) if source in models else []
-    return " ".join(words) or source[:_KEY_DIGITS]
+    return " ".join(words) or source[:KEY_DIGITS]
 
 
 def _differences(model: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:

@@ -16,8 +16,8 @@ from orchestrator.store.schema.sweep_tables import SweepJobRecord
 
 MOST_MEASUREMENTS = 10_000
 """Evaluations and attacks of a sweep that are read in a second; of one with more, a table in a terminal shows the first rows."""
-_MEASURING = ("evaluate", "attack")
-_MOST_MODELS = 500  # in a condition that SQLite takes
+MEASURING = ("evaluate", "attack")
+MOST_MODELS = 500  # in a condition that SQLite takes
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def first_rows(
 def _measurements(store: Store, sweep: str) -> int:
     """The number of the evaluations and attacks of the sweep's space, from an index."""
     with store.reading() as connection:
-        held = SweepJobRecord.sweep_id == sweep_id(connection, sweep), SweepJobRecord.in_space, SweepJobRecord.stage.in_(_MEASURING)
+        held = SweepJobRecord.sweep_id == sweep_id(connection, sweep), SweepJobRecord.in_space, SweepJobRecord.stage.in_(MEASURING)
         return connection.execute(select(func.count()).select_from(SweepJobRecord).where(*held)).scalar_one()
 
 
@@ -73,5 +73,5 @@ def _growing(keys: Sequence[str], *, first: int) -> Iterator[tuple[str, ...]]:
     """Yield the keys in parts, each as large as all before it."""
     start, size = 0, first
     while start < len(keys):
-        yield tuple(keys[start : start + min(size, _MOST_MODELS)])
-        start, size = start + min(size, _MOST_MODELS), 2 * size
+        yield tuple(keys[start : start + min(size, MOST_MODELS)])
+        start, size = start + min(size, MOST_MODELS), 2 * size

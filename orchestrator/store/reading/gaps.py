@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, union
 
+from orchestrator.naming.names import counted
 from orchestrator.naming.own_settings import hashable
 from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words
-from orchestrator.store.connection.session import Store, chunks, sweep_id
+from orchestrator.store.connection.session import Store, rows_in, sweep_id
 from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
@@ -57,7 +58,7 @@ def _earlier(connection: Connection, number: int, shown_by: str) -> list[str]:
         for record in (CleanResultRecord, AttackResultRecord)
     ]
     models = connection.execute(select(func.count()).select_from(union(*measured).subquery())).scalar_one()
-    return [f"{models} model{'' if models == 1 else 's'} of earlier versions of this space; see `{shown_by}`"] if models else []
+    return [f"{counted(models, 'model')} of earlier versions of this space; see `{shown_by}`"] if models else []
 
 
 def _unfinished(connection: Connection, number: int, status: Callable[..., str]) -> list[str]:
@@ -117,11 +118,7 @@ def _errors(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
     """The error of the last failed attempt at each job."""
     columns = AttemptRecord.job_key, AttemptRecord.error
     statement = select(*columns).where(AttemptRecord.outcome == "failed").order_by(AttemptRecord.number)
-    return {
-        row.job_key: row.error or ""
-        for chunk in chunks(keys)
-        for row in connection.execute(statement.where(AttemptRecord.job_key.in_(chunk)))
-    }
+    return {row.job_key: row.error or "" for row in rows_in(connection, statement, AttemptRecord.job_key, keys)}
 
 
 def _reason(trainings: Sequence[_Open], measurements: Sequence[_Open], errors: Mapping[str, str]) -> str:

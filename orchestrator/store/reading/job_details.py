@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -16,6 +16,7 @@ from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.statistics.verdict import checks_of, reasons
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.sweep_status import blocked_jobs, running_jobs
+from orchestrator.store.reading.values import JobState
 from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.result_tables import (
@@ -35,9 +36,6 @@ from orchestrator.terminal import hints
 from workers.artifacts.outcomes import unpack_flags
 from workers.errors import UserError
 from workers.spec.fields import CRAFTED, Stage
-
-JobState = Literal["done", "running", "waiting", "failed", "blocked"]
-"""States of a job, as `StageCounts` counts them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -270,22 +268,10 @@ def _parent_seeds(connection: Connection, key: str) -> dict[str, str]:
 
 
 def _attempts(connection: Connection, key: str) -> tuple[Attempt, ...]:
-    columns = AttemptRecord.number, AttemptRecord.started_at, AttemptRecord.finished_at, AttemptRecord.outcome
-    said = AttemptRecord.error, AttemptRecord.traceback, SweepRecord.name
-    statement = select(*columns, *said).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
+    columns = (AttemptRecord.__table__.c[field.name] for field in fields(Attempt) if field.name != "sweep")
+    statement = select(*columns, SweepRecord.name.label("sweep")).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
     rows = connection.execute(statement.where(AttemptRecord.job_key == key).order_by(AttemptRecord.number))
-    return tuple(
-        Attempt(
-            number=row.number,
-            sweep=row.name,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            outcome=row.outcome,
-            error=row.error,
-            traceback=row.traceback,
-        )
-        for row in rows
-    )
+    return tuple(Attempt(**row) for row in rows.mappings())
 
 
 def _result(connection: Connection, key: str) -> RecordedResult | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Result, Select, Text, and_, cast, func, selec
 
 from orchestrator.naming.own_settings import hashable
 from orchestrator.statistics.verdict import checks_of, reasons
-from orchestrator.store.connection.session import chunks, of_sweep
+from orchestrator.store.connection.session import of_sweep, rows_in
 from orchestrator.store.reading.measured import SPENT, Measurement, Setting
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
@@ -114,9 +114,8 @@ def trainings_of(connection: Connection, models: Mapping[str, _Trained]) -> dict
     while missing := sorted({parent for _, _, parent in trained.values() if parent is not None} - set(trained)):
         statement = _of_models(TrainedModelRecord.job_key, JobRecord.stage, TrainedModelRecord.training)
         trained |= dict.fromkeys(missing, ("pretrain", {}, None))
-        for chunk in chunks(missing):
-            for key, *found in connection.execute(statement.where(TrainedModelRecord.job_key.in_(chunk))):
-                trained[key] = (found[0], found[1], found[2])
+        for key, *found in rows_in(connection, statement, TrainedModelRecord.job_key, missing):
+            trained[key] = (found[0], found[1], found[2])
     return {key: _training(key, trained) for key in models}
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,6 +190,14 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
     return JobCosts(seconds=seconds, parents={child: tuple(found) for child, found in parents.items()}, models=models)
 
 
+class _SameExamples(NamedTuple):
+    dataset: str
+    split: str
+    n_examples: int
+    order: str
+    knowledge: str
+
+
 def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
     """Count how often each example was right, by data set, split, number and order of examples, and knowledge (`none`: no attack, first).
     Models that were stopped at a rung are left out.
@@ -197,30 +205,22 @@ def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
     Raises:
         UserError: no such sweep.
     """
-    right: dict[tuple[str, str, int, str, str], NDArray[np.int64]] = {}
-    evaluations: dict[tuple[str, str, int, str, str], int] = defaultdict(int)
+    right: dict[_SameExamples, NDArray[np.int64]] = {}
+    evaluations: dict[_SameExamples, int] = defaultdict(int)
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
         for record in (CleanResultRecord, AttackResultRecord):
             for rows in connection.execute(_flags_of(record, number)).yield_per(1000).partitions():
-                together: dict[tuple[tuple[str, str, int, str, str], int], list[bytes]] = defaultdict(list)
-                for dataset, split, knowledge, n_examples, order, draws, flags in rows:
-                    together[(dataset, split, n_examples, order, knowledge), draws].append(flags)
+                together: dict[tuple[_SameExamples, int], list[bytes]] = defaultdict(list)
+                for *examples, draws, flags in rows:
+                    together[_SameExamples(*examples), draws].append(flags)
                 for (group, draws), packed in together.items():
-                    right.setdefault(group, np.zeros(group[2], dtype=np.int64))
-                    right[group] += unpack_each(packed, n_examples=group[2], draws=draws).sum(axis=(0, 1))
+                    right.setdefault(group, np.zeros(group.n_examples, dtype=np.int64))
+                    right[group] += unpack_each(packed, n_examples=group.n_examples, draws=draws).sum(axis=(0, 1))
                     evaluations[group] += draws * len(packed)
     return [
-        ExampleScores(
-            dataset=group[0],
-            split=group[1],
-            n_examples=group[2],
-            order=group[3],
-            knowledge=group[4],
-            right=count,
-            evaluations=evaluations[group],
-        )
-        for group, count in sorted(right.items(), key=lambda item: (*item[0][:4], item[0][4] != "none", item[0][4]))
+        ExampleScores(**group._asdict(), right=count, evaluations=evaluations[group])
+        for group, count in sorted(right.items(), key=lambda item: (*item[0][:4], item[0].knowledge != "none", item[0].knowledge))
     ]
 
 
@@ -262,21 +262,18 @@ def _frozen(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
     knowledge = record.knowledge if record is AttackResultRecord else literal("none")
-    columns = TrainedModelRecord.dataset, record.split, knowledge, record.n_examples, record.example_order, record.draws, record.flags
-    statement: AnySelect = select(*columns)
+    examples = TrainedModelRecord.dataset, record.split, record.n_examples, record.example_order, knowledge
+    statement: AnySelect = select(*examples, record.draws, record.flags)
     statement = statement.select_from(record).join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
     statement = statement.where(TrainedModelRecord.until.is_(None))
     return statement if sweep is None else of_sweep(statement, record.job_key, sweep)
 
 
 def _used(connection: Connection, environment: str, counted: list[tuple[int, datetime, datetime]]) -> UsedEnvironment:
-    row = connection.execute(select(EnvironmentRecord.__table__).where(EnvironmentRecord.id == environment)).one()
+    columns = (column for column in EnvironmentRecord.__table__.columns if column.name != "id")
+    row = connection.execute(select(*columns).where(EnvironmentRecord.id == environment)).mappings().one()
     return UsedEnvironment(
-        host=row.host,
-        device=row.device,
-        threads=row.threads,
-        git_revision=row.git_revision,
-        versions=row.versions,
+        **row,
         jobs=sum(jobs for jobs, _, _ in counted),
         first_finished_at=min(first for _, first, _ in counted),
         last_finished_at=max(last for _, _, last in counted),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, String, cast, select, union, union_all
 
 from orchestrator.statistics.verdict import GRAVEST_FIRST
-from orchestrator.store.connection.session import Store, chunks, of_sweep, sweep_id
+from orchestrator.store.connection.session import Store, of_sweep, rows_in, sweep_id
 from orchestrator.store.reading.aggregate import result_table
 from orchestrator.store.reading.conditions import Condition, require_known_words
 from orchestrator.store.reading.corruption_rows import CorruptedMeasurement, corruption_means, with_corruptions
@@ -309,9 +309,8 @@ def _several(connection: Connection, keys: Iterable[str], kinds: Sequence[str]) 
     held: dict[str, dict[str, str]] = {}
     versions: defaultdict[str, set[str]] = defaultdict(set)
     foreign = select(JobRecord.key, JobRecord.digests).where(cast(JobRecord.digests, String).not_in(("{}", "null")))
-    for chunk in chunks(sorted(keys)):
-        for key, digests in connection.execute(foreign.where(JobRecord.key.in_(chunk))):
-            held[key] = {name: digest for name, digest in (digests or {}).items() if name.partition(" ")[0] in kinds}
-            for name, digest in held[key].items():
-                versions[name].add(digest)
+    for key, digests in rows_in(connection, foreign, JobRecord.key, keys):
+        held[key] = {name: digest for name, digest in (digests or {}).items() if name.partition(" ")[0] in kinds}
+        for name, digest in held[key].items():
+            versions[name].add(digest)
     return {key: {name: code for name, code in found.items() if len(versions[name]) > 1} for key, found in held.items()}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from orchestrator.store.connection.session import Store, chunks
+from orchestrator.store.connection.session import Store, rows_in
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord
 from workers.artifacts.per_example import unpacked_numbers
@@ -42,11 +42,7 @@ def _holds_everywhere(row: ResultRow) -> bool:
 
 
 def _sizes(store: Store, keys: Iterable[str]) -> dict[str, NDArray[np.float64]]:
-    columns = AttackResultRecord.job_key, AttackResultRecord.sizes
-    found: dict[str, NDArray[np.float64]] = {}
+    statement = select(AttackResultRecord.job_key, AttackResultRecord.sizes)
     with store.reading() as connection:
-        for chunk in chunks(sorted(set(keys))):
-            for key, packed in connection.execute(select(*columns).where(AttackResultRecord.job_key.in_(chunk))):
-                if (sizes := unpacked_numbers(packed)) is not None:
-                    found[key] = sizes
-    return found
+        packed = dict(rows_in(connection, statement, AttackResultRecord.job_key, keys))
+    return {key: sizes for key, found in packed.items() if (sizes := unpacked_numbers(found)) is not None}

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection, func, select
 
-from orchestrator.store.connection.session import Store, chunks, sweep_id
+from orchestrator.store.connection.session import Store, rows_in, sweep_id
 from orchestrator.store.leases.leases import database_now, is_alive, living_sweeps
 from orchestrator.store.reading.study_trials import StudyCounts, is_grid, study_counts
 from orchestrator.store.reading.values import Failure, StageCounts, SweepStatus
@@ -51,10 +51,9 @@ def failures(store: Store, sweep: str | None) -> list[Failure]:
         jobs = connection.execute(select(JobRecord.key, JobRecord.stage, JobRecord.spec).where(JobRecord.state == "failed", held)).all()
         columns = AttemptRecord.job_key, AttemptRecord.outcome, AttemptRecord.error, AttemptRecord.traceback
         attempts = defaultdict(list)
-        for keys in chunks([job.key for job in jobs]):
-            statement = select(*columns).where(AttemptRecord.job_key.in_(keys)).order_by(AttemptRecord.number)
-            for row in connection.execute(statement):
-                attempts[row.job_key].append(row)
+        statement = select(*columns).order_by(AttemptRecord.number)
+        for row in rows_in(connection, statement, AttemptRecord.job_key, (job.key for job in jobs)):
+            attempts[row.job_key].append(row)
         labels = job_labels(connection, {job.key: job.spec for job in jobs}, None if number is None else [number])
     found = [_failure(job, labels[job.key], attempts[job.key]) for job in jobs]
     return sorted(found, key=lambda failure: (_STAGES.index(failure.stage), failure.key))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from orchestrator.store.connection.session import Store, chunks, parents_of
+from orchestrator.store.connection.session import Store, parents_of, rows_in
 from orchestrator.store.reading.report_evidence import OUTCOMES
 from orchestrator.store.reading.stored_specs import runnable_spec
 from orchestrator.store.schema.result_tables import EnvironmentRecord, TrainedModelRecord
@@ -49,27 +49,20 @@ def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[Jo
 
 
 def _specs(connection: Connection, keys: Sequence[str]) -> dict[str, JobSpec]:
-    found: dict[str, JobSpec] = {}
-    for chunk in chunks(keys):
-        rows = connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)))
-        found.update((key, spec) for key, text in rows if (spec := runnable_spec(text)) is not None)
-    return found
+    rows = rows_in(connection, select(JobRecord.key, JobRecord.spec), JobRecord.key, keys)
+    return {key: spec for key, text in rows if (spec := runnable_spec(text)) is not None}
 
 
 def _took(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[float, str]]:
     found: dict[str, tuple[float, str]] = {}
-    for chunk in chunks(keys):
-        for record in OUTCOMES:
-            statement = select(record.job_key, record.seconds, EnvironmentRecord.device)
-            statement = statement.join(EnvironmentRecord, EnvironmentRecord.id == record.environment_id)
-            if record is TrainedModelRecord:  # for one that was resumed from a rung the seconds are not those of all epochs
-                statement = statement.where(TrainedModelRecord.resumed_key.is_(None))
-            rows = connection.execute(statement.where(record.job_key.in_(chunk)))
-            found.update((key, (seconds, device.partition(":")[0])) for key, seconds, device in rows)
+    for record in OUTCOMES:
+        statement = select(record.job_key, record.seconds, EnvironmentRecord.device)
+        statement = statement.join(EnvironmentRecord, EnvironmentRecord.id == record.environment_id)
+        if record is TrainedModelRecord:  # for one that was resumed from a rung the seconds are not those of all epochs
+            statement = statement.where(TrainedModelRecord.resumed_key.is_(None))
+        rows = rows_in(connection, statement, record.job_key, keys)
+        found.update((key, (seconds, device.partition(":")[0])) for key, seconds, device in rows)
     return found
-
-
-_MOST = 3000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Double, cast, func, select
 
 from orchestrator.naming.own_settings import value_of
 from orchestrator.naming.varying_axes import column_names
-from orchestrator.store.connection.read_only_sql import Answer
+from orchestrator.store.connection.read_only_sql import NamedRows
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.job_details import find_key
 from orchestrator.store.reading.measurements import trainings_of
@@ -26,7 +26,7 @@ EPOCH_COLUMNS = {"epoch": "int64", "loss": "float64", "accuracy": "float64", "le
 _LEFT_OUT = {"job_key", "history", "environment_id"}
 
 
-def trained_models(store: Store) -> Answer:
+def trained_models(store: Store) -> NamedRows:
     """Every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all that was evaluated (None where
     nothing was) and its verdict (None where it was neither attacked nor diagnosed); then the own settings of its components by their names,
     and other settings that differ."""
@@ -55,7 +55,7 @@ def trained_models(store: Store) -> Answer:
     rows = [{**row, **trainings[row["model_key"]]} for row in found]
     named = [*(str(column.name) for column in statement.selected_columns), "fine_tuning"]
     names = dict.fromkeys([*named, *column_names(rows)])
-    return Answer(tuple(names), tuple(tuple(value_of(row, name) for name in names) for row in rows))
+    return NamedRows(tuple(names), tuple(tuple(value_of(row, name) for name in names) for row in rows))
 
 
 def history(store: Store, digits: str) -> tuple[Mapping[str, Any], ...]:

@@ -1,8 +1,9 @@
 """Values that reads of the store return: frozen, independent of the database."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from orchestrator.statistics.verdict import Verdict, VerdictCheck
 from orchestrator.store.reading.study_trials import StudyCounts
@@ -189,6 +190,10 @@ class CorruptionRow(MeasuredModel):
     job_keys: tuple[str, ...]
 
 
+JobState = Literal["done", "running", "waiting", "failed", "blocked"]
+STATES: tuple[JobState, ...] = get_args(JobState)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageCounts:
     """Number of jobs of a stage in each state; `blocked` ones have a failed ancestor, `waiting` ones can still be done."""
@@ -221,6 +226,11 @@ class SweepStatus:
     silent_seconds: float | None = None
     command: str | None = None
     overrides: tuple[str, ...] = ()
+
+    @property
+    def totals(self) -> Counter[JobState]:
+        """Number of jobs in each state, over all stages."""
+        return Counter({state: sum(getattr(counts, state) for counts in self.stages.values()) for state in STATES})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

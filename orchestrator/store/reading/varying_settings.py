@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from orchestrator.naming.names import job_description
 from orchestrator.naming.varying_axes import Axes, lineages
-from orchestrator.store.connection.session import chunks, parents_of
+from orchestrator.store.connection.session import parents_of, rows_in
 from orchestrator.store.reading.measured import Setting
 from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepJobRecord
@@ -30,10 +30,8 @@ def model_settings(connection: Connection, keys: Iterable[str]) -> dict[str, dic
     `fine_tuning.epochs`. A model that comes from no fine-tuning has no setting of that."""
     wanted = list(keys)
     parents = weights_parents(connection, wanted)
-    asked = (
-        select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)) for chunk in chunks(sorted({*wanted, *parents.values()}))
-    )
-    described = lineages({row.key: flat_spec(row.spec) for statement in asked for row in connection.execute(statement)}, parents)
+    rows = rows_in(connection, select(JobRecord.key, JobRecord.spec), JobRecord.key, (*wanted, *parents.values()))
+    described = lineages({row.key: flat_spec(row.spec) for row in rows}, parents)
     return {key: described[key] for key in wanted}
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.naming.names import counted
 from orchestrator.statistics.intervals import Correct
 from orchestrator.statistics.worst_case import FEWEST_FOLDS, Scores, ordered_scores, worst_cases_of_each
 from orchestrator.store.reading.measured import ANY, EVALUATION, KNOWLEDGES, WORST_CASE, Measurement, MeasurementGroup, Setting
@@ -152,7 +153,7 @@ def unscored_note(unscored: Sequence[ResultRow]) -> str:
     models = len({row.model_key for row in unscored})
     few = f"too few draws to choose the worst attack per example: 1; at least {FEWEST_FOLDS}"
     over = "any knowledge" if all(row.knowledge == ANY for row in unscored) else "their attacks"
-    return f"{models} model{'' if models == 1 else 's'} without a worst case over {over}: {few} (`evaluation.draws` or `repeats`)"
+    return f"{counted(models, 'model')} without a worst case over {over}: {few} (`evaluation.draws` or `repeats`)"
 
 
 def _is_unscored(row: ResultRow) -> bool:

@@ -17,7 +17,7 @@ from orchestrator.store.leases.leases import (
     database_clock,
     fence,
     find_holder,
-    told,
+    lost_because,
 )
 from orchestrator.store.schema.result_tables import result_tables
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
@@ -108,7 +108,7 @@ def heartbeat(store: Store, lease: Lease) -> datetime:
         beat = mine.values(heartbeat_at=database_clock(connection)).returning(SweepRecord.heartbeat_at)
         found: datetime | None = connection.execute(beat).scalar_one_or_none()
         if found is None:
-            raise LeaseLost(told(connection, lease))
+            raise LeaseLost(lost_because(connection, lease))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import BindParameter, Connection, Table, bindparam, case, func, insert, select, update
 
-from orchestrator.store.connection.session import Store, chunks, sweep_id
+from orchestrator.store.connection.session import Store, chunks, known_jobs, sweep_id
 from orchestrator.store.leases.leases import Lease, fence
 from orchestrator.store.schema.base import Base, Row, table_of, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord, TrainedModelRecord
@@ -66,9 +66,7 @@ def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[st
         fence(connection, lease)
         make_sweep(connection, name, space_text)
         connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
-        asked = [select(JobRecord.key).where(JobRecord.key.in_(chunk)) for chunk in chunks(sorted(set(keys)))]
-        known = [key for statement in asked for key in connection.execute(statement).scalars()]
-        _set_space(connection, sweep_id(connection, name), sorted(known))
+        _set_space(connection, sweep_id(connection, name), sorted(known_jobs(connection, keys)))
 
 
 def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job], *, lease: Lease | None = None) -> None:
@@ -211,8 +209,7 @@ def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence
 
 def _insert_jobs(connection: Connection, by_key: Mapping[str, Job]) -> None:
     """Insert the jobs that the table does not have: of a finished sweep there are none, and their rows need not be made."""
-    asked = (select(JobRecord.key).where(JobRecord.key.in_(chunk)) for chunk in chunks(list(by_key)))
-    known = {key for statement in asked for key in connection.execute(statement).scalars()}
+    known = known_jobs(connection, by_key)
     new = [job for key, job in by_key.items() if key not in known]
     _insert_or_ignore(connection, JobRecord, [job_row(job) for job in new])
     _insert_or_ignore(connection, JobParentRecord, [row for job in new for row in parent_rows(job)])

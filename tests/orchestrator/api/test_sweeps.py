@@ -14,7 +14,7 @@ from safetensors.torch import save
 import robustsweep as rs
 from orchestrator.cli.export_model import export_model
 from orchestrator.report.sweep_page.page import render_page
-from orchestrator.report.sweep_page.page_evidence import gather
+from orchestrator.report.sweep_page.page_data import gather
 from orchestrator.report.sweep_page.sections import sections
 from tests.commands import robustsweep
 from workers.artifacts.artifacts import Artifacts

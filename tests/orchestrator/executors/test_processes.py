@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.executors import base, process_executor
 from orchestrator.executors.base import Resources, gpus_here
-from orchestrator.executors.processes import process_executor
-from orchestrator.launching import choose_executor
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import Paths
 from tests.commands import attempts, robustsweep
@@ -40,7 +39,7 @@ MEMORY = "memory://anywhere"
 def test_a_launch_takes_ray_where_it_is_needed(
     gpus: int, resources: Resources, options: dict[str, object], chosen: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(choose_executor, "gpus_here", lambda: gpus)
+    monkeypatch.setattr(base, "gpus_here", lambda: gpus)
     paths = Paths.resolve(home=tmp_path, store=None, artifacts=options.pop("artifacts", None))  # type: ignore[arg-type]
     found = LaunchOptions("quickstart", paths, resources=resources, **options)  # type: ignore[arg-type]
     found.check()

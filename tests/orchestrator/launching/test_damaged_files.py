@@ -19,7 +19,7 @@ from tests.commands import robustsweep, write_space
 from tests.faults.judging import Judge, Kept
 from tests.kept_files import job_folder
 from workers.artifacts.artifacts import Artifacts
-from workers.runtime.room import load_network, load_split
+from workers.runtime.job_context import load_network, load_split
 from workers.spec.job import Job
 
 NARROW = """

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from orchestrator.statistics.confidence_sequence import is_surely_above, sequence_interval, units
+from orchestrator.statistics.confidence_sequence import drawn_values, is_surely_above, sequence_interval
 
 LOOKS = (10, 25, 50, 100, 200, 400)
 
@@ -54,5 +54,5 @@ def test_an_interval_is_half_as_wide_again_as_one_that_must_be_looked_at_once():
 def test_what_shares_a_draw_counts_once():
     correct = np.zeros((2, 3, 10), dtype=bool)
     correct[:, :, :4] = True
-    assert units(correct, batch=4).tolist() == [1, 0, 0]
-    assert len(units(correct, batch=None)) == 10
+    assert drawn_values(correct, batch=4).tolist() == [1, 0, 0]
+    assert len(drawn_values(correct, batch=None)) == 10

@@ -19,7 +19,7 @@ from tests.workers.small import generator, split
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.measure import resumable_loop as course
-from workers.measure.resumable_loop import Course, ProgressFile
+from workers.measure.resumable_loop import ProgressFile, ResumableLoop
 from workers.progress import throttled
 from workers.runtime.run import RunSettings, run
 from workers.spec.job import JOB
@@ -141,7 +141,7 @@ def test_another_jobs_progress_is_ignored(done, parents):
 def test_progress_with_other_generators_is_ignored(tmp_path):
     file = ProgressFile(Artifacts(tmp_path).folder("job"))
     file.write({"found/x": torch.ones(8), "generator/start": generator().get_state()}, owner="key start:cuda")
-    found = Course("key", {"start": generator()}, file=file).through(split(16), lambda *batch: {"x": batch[2] * 2}, batch_size=8)
+    found = ResumableLoop("key", {"start": generator()}, file=file).through(split(16), lambda *batch: {"x": batch[2] * 2}, batch_size=8)
     assert found["x"].tolist() == (split(16).labels * 2).tolist()
 
 
@@ -154,7 +154,7 @@ def test_nothing_is_saved_before_the_pause_between_two_saves_is_over(parents):
 def test_a_save_that_takes_long_is_followed_by_a_longer_pause(monkeypatch, tmp_path):
     now = itertools.count()  # each look at the clock takes a second
     monkeypatch.setattr(course.time, "monotonic", lambda: float(next(now)))
-    saving = Course("key", file=ProgressFile(Artifacts(tmp_path).folder("job")), save_seconds=5.0)
+    saving = ResumableLoop("key", file=ProgressFile(Artifacts(tmp_path).folder("job")), save_seconds=5.0)
     assert saving._saved(ProgressFile(Artifacts(tmp_path).folder("job")), {"x": torch.ones(1)}) == 1 + 5 * (1 + 4)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.cli.launch import memory_bytes
 from orchestrator.executors.base import Resources
-from orchestrator.executors.processes.process_executor import process_slots
+from orchestrator.executors.process_executor import process_slots
 from tests.commands import robustsweep, rows, write_space
 from workers.errors import ShortOfMemoryError, UserError
 from workers.runtime.process_memory import limited_memory, memory_taken

@@ -33,7 +33,7 @@ from workers.data.loading import balanced_subset
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import ArtifactError, DataError, JobError, StorageError, UserError
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer
-from workers.runtime.room import clean_gradients
+from workers.runtime.job_context import clean_gradients
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import DataSpec
 from workers.spec.job import Job

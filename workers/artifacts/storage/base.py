@@ -1,9 +1,10 @@
 """Storage of artifacts: in a folder, or in any store that fsspec supports (`s3://`, `gs://`, ...).
 
-Paths are `FOLDER/NAME`, relative to the storage's root, below which jobs' folders are spread (see `workers.artifacts.storage.sharding`).
+Paths are `FOLDER/NAME`, relative to the storage's root, below which jobs' folders are spread (see `workers.artifacts.storage.base`).
 A file appears complete or not at all.
 """
 
+import re
 from collections.abc import Callable, Collection
 from typing import Protocol
 
@@ -57,3 +58,22 @@ class Storage(Protocol):
     def remove_folder(self, folder: str) -> None:
         """Remove a folder and its contents."""
         ...
+
+
+_KEY, _SHARD = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{2}")
+_DIGITS = 2
+
+
+def is_job(folder: str) -> bool:
+    """Tell whether a folder of this name is a job's."""
+    return _KEY.fullmatch(folder) is not None
+
+
+def is_shard(folder: str) -> bool:
+    """Tell whether a folder of this name holds jobs' folders."""
+    return _SHARD.fullmatch(folder) is not None
+
+
+def sharded(path: str) -> str:
+    """Return the place of a path that begins with a job's key: `KE/KEY/NAME`."""
+    return f"{path[:_DIGITS]}/{path}"

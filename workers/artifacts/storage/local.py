@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from workers.artifacts.storage.base import TEMPORARY, Check, nothing
-from workers.artifacts.storage.sharding import is_job, is_shard, sharded
-from workers.errors import StorageError, SupersededError
-from workers.files.regular_files import read_regular
+from workers.artifacts.storage.base import TEMPORARY, Check, is_job, is_shard, nothing, sharded
+from workers.errors import StorageError, SupersededError, os_reason
+from workers.files import read_regular
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
@@ -125,7 +124,7 @@ class LocalStorage:
         except passed:
             raise
         except OSError as error:
-            raise StorageError(f"{self.where(path)}: {(error.strerror or str(error)).lower()}") from error
+            raise StorageError(f"{self.where(path)}: {os_reason(error)}") from error
 
 
 def _has_file(root: Path, folder: str, name: str, *, at_root: bool) -> bool:

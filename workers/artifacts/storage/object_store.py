@@ -5,8 +5,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
-from workers.artifacts.storage.base import TEMPORARY, Check, nothing
-from workers.artifacts.storage.sharding import is_job, is_shard, sharded
+from workers.artifacts.storage.base import TEMPORARY, Check, is_job, is_shard, nothing, sharded
 from workers.errors import StorageError, UserError, first_line
 
 # In these an object appears complete; elsewhere a file is written under a temporary name and then renamed.

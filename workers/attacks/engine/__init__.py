@@ -1,6 +1,6 @@
 """The engine of attacks: functions of a callable that returns logits, never of a model class."""
 
-from workers.attacks.engine.fast_gradient import Memory, can_be_remembered, remembered_step
+from workers.attacks.engine.gradient import Memory, can_be_remembered, remembered_step
 from workers.attacks.engine.norms import UNIT, Bounds, check_examples
 from workers.attacks.engine.problem import Logits, Passes, Problem, Watched
 from workers.attacks.engine.queries import input_gradient

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from workers.attacks.engine.problem import Problem, Standing
+from workers.attacks.engine.problem import ActiveExamples, Problem
 from workers.attacks.engine.queries import PointQuality, chosen_per_example, compared, gradient, per_example, quality
 
 _MOMENTUM = 0.75
@@ -23,25 +23,25 @@ def auto_pgd(problem: Problem, *, steps: int) -> Tensor:
     halved; the draws of the gradients (`eot_samples` a step) are not used to compare points.
     """
     settings = problem.settings
-    climb = _start(problem)
-    standing = Standing.all_of(problem, climb.points) if settings.early_stop else None
+    ascent = _start(problem)
+    active = ActiveExamples.all_of(problem, ascent.points) if settings.early_stop else None
     checks = _checks(steps)
     for done in range(1, steps + 1):
-        climb.move(problem, momentum=_MOMENTUM if done > 1 else 1.0)
-        slopes, logits = gradient(problem, climb.points)
-        now, best = _compared(problem, climb, logits)
-        climb.note(slopes, now, best)
+        ascent.move(problem, momentum=_MOMENTUM if done > 1 else 1.0)
+        slopes, logits = gradient(problem, ascent.points)
+        now, best = _compared(problem, ascent, logits)
+        ascent.note(slopes, now, best)
         if done in checks:
-            climb.check(since=checks[done])
-        if standing is not None and (stay := standing.drop(climb.best, climb.best_reached)) is not None:
+            ascent.check(since=checks[done])
+        if active is not None and (stay := active.drop(ascent.best, ascent.best_reached)) is not None:
             if len(stay) == 0:
-                return standing.examples
-            problem, climb = standing.problem, climb.of(stay)
-    return climb.best if standing is None else standing.finished(climb.best)
+                return active.examples
+            problem, ascent = active.problem, ascent.of(stay)
+    return ascent.best if active is None else active.finished(ascent.best)
 
 
 @dataclass
-class Climb:
+class Ascent:
     """Current point of each example, and the best point of its search: points and slopes (batch, *shape), the rest (batch,)."""
 
     points: Tensor
@@ -57,8 +57,8 @@ class Climb:
     improved: Tensor
     halved: Tensor
 
-    def of(self, chosen: Tensor) -> "Climb":
-        return Climb(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+    def of(self, chosen: Tensor) -> "Ascent":
+        return Ascent(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     def move(self, problem: Problem, *, momentum: float) -> None:
         """Take one step along the gradient, then repeat a part of the last step; both are projected (section 3.1)."""
@@ -91,21 +91,21 @@ class Climb:
         self.rises, self.improved, self.halved = torch.zeros_like(self.rises), torch.zeros_like(halve), halve
 
 
-def _start(problem: Problem) -> Climb:
+def _start(problem: Problem) -> Ascent:
     points = problem.ball.random(problem.generator)
     slopes, logits = gradient(problem, points)
     found = quality(problem, logits) if problem.deterministic else compared(problem, points)[0]
     none = torch.zeros_like(found.reached)
     stepsizes = torch.full_like(found.losses, _FIRST_STEP * problem.settings.epsilon).view(-1, *[1] * (points.ndim - 1))
     best = (points.clone(), slopes.clone(), found.losses, found.reached)
-    return Climb(points, points, slopes, found.losses, stepsizes, *best, rises=none.long(), improved=none, halved=~none)
+    return Ascent(points, points, slopes, found.losses, stepsizes, *best, rises=none.long(), improved=none, halved=~none)
 
 
-def _compared(problem: Problem, climb: Climb, logits: Tensor) -> list[PointQuality]:
+def _compared(problem: Problem, ascent: Ascent, logits: Tensor) -> list[PointQuality]:
     """Return the quality of the new points and of the best ones."""
     if problem.deterministic:
-        return [quality(problem, logits), PointQuality(climb.best_losses, climb.best_reached)]
-    return compared(problem, climb.points, climb.best)
+        return [quality(problem, logits), PointQuality(ascent.best_losses, ascent.best_reached)]
+    return compared(problem, ascent.points, ascent.best)
 
 
 def _checks(steps: int) -> dict[int, int]:

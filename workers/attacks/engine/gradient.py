@@ -1,5 +1,6 @@
 """FGSM, BIM, MI-FGSM, PGD and smoothed PGD as settings of one loop of projected gradient ascent."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -7,9 +8,10 @@ from torch import Tensor
 
 from workers.attacks.engine.foolbox_backend import foolbox_attack
 from workers.attacks.engine.norms import scaled_exactly
-from workers.attacks.engine.problem import Problem, Standing
+from workers.attacks.engine.problem import ActiveExamples, Problem
 from workers.attacks.engine.queries import compared, gradient, in_bf16, smoothed_gradient
 from workers.errors import UserError
+from workers.spec.attack import AttackSettings
 from workers.spec.fields import AttackPrecision
 
 
@@ -59,18 +61,18 @@ def projected_gradient_ascent(
     settings, ball = problem.settings, problem.ball
     current = ball.random(problem.generator) if settings.facts.random_start else problem.inputs.clone()
     velocity = torch.zeros_like(current) if momentum else None
-    standing = Standing.all_of(problem, current) if settings.early_stop else None
+    active = ActiveExamples.all_of(problem, current) if settings.early_stop else None
     for _ in range(steps):
         slope, reached = _slope(problem, current, smoothing)
-        if standing is not None and (stay := standing.drop(current, reached)) is not None:
+        if active is not None and (stay := active.drop(current, reached)) is not None:
             if len(stay) == 0:
-                return standing.examples
-            problem, current, slope = standing.problem, current[stay], slope[stay]
+                return active.examples
+            problem, current, slope = active.problem, current[stay], slope[stay]
             velocity = None if velocity is None else velocity[stay]
         if velocity is not None:
             slope = velocity.mul_(momentum).add_(_unit_l1(slope))
         current = problem.ball.project_(current.add_(ball.direction(slope), alpha=stepsize))
-    return current if standing is None else standing.finished(current)
+    return current if active is None else active.finished(current)
 
 
 def _slope(problem: Problem, points: Tensor, smoothing: Smoothing | None) -> tuple[Tensor, Tensor]:
@@ -88,3 +90,39 @@ def _unit_l1(slopes: Tensor) -> Tensor:
     scaled = scaled_exactly(slopes)
     lengths = scaled.abs().flatten(1).sum(dim=1).clamp_min_(torch.finfo(slopes.dtype).tiny)
     return scaled / lengths.view(-1, *[1] * (slopes.ndim - 1))
+
+
+Memory = dict[Hashable, Tensor]
+"""Steps of length 1 computed for one net and one batching of its examples, keyed by everything they depend on."""
+
+
+def can_be_remembered(settings: AttackSettings) -> bool:
+    """Tell whether the attack is one step whose direction does not depend on epsilon (random targets are drawn per job)."""
+    facts = settings.facts
+    plain = facts.one_step and facts.averages and not facts.random_start
+    return plain and settings.backend == "native" and settings.target != "random"
+
+
+def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor:
+    """FGSM's points of the batch, bit for bit, from `memory` where that has the direction; what it took counts as spent again.
+
+    Args:
+        problem: FGSM on a deterministic net.
+        memory: of this net; an entry is added where one is missing. Signs take a byte a value.
+        place: position of the batch among the net's examples.
+
+    Raises:
+        NonFiniteError: a gradient, or logits, are not finite.
+    """
+    settings = problem.settings
+    key = (place.start, place.stop, settings.norm, settings.loss, settings.target, settings.sign_gradient)
+    if key not in memory:
+        slopes, _ = gradient(problem, problem.inputs)
+        problem.watched.require_finite()
+        directions = problem.ball.direction(slopes)
+        memory[key] = directions.to(torch.int8) if settings.norm == "linf" else directions
+    else:
+        problem.watched.passes.forward += len(problem.inputs)
+        problem.watched.passes.backward += len(problem.inputs)
+    direction = memory[key].to(problem.inputs.dtype)
+    return problem.ball.project_(problem.inputs.add(direction, alpha=settings.epsilon))

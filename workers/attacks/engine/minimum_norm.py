@@ -8,7 +8,7 @@ from torch import Tensor
 
 from workers.attacks.engine.hyperplane import steepness
 from workers.attacks.engine.norms import BALLS
-from workers.attacks.engine.problem import Problem, Standing
+from workers.attacks.engine.problem import ActiveExamples, Problem
 from workers.attacks.engine.queries import PointQuality, chosen_per_example, compared, gradient, quality
 
 
@@ -24,7 +24,7 @@ class Nearest:
     """
 
     def __init__(self, problem: Problem, *, at_first: bool = False) -> None:
-        self._standing = Standing.all_of(problem, problem.inputs)
+        self._active = ActiveExamples.all_of(problem, problem.inputs)
         self._enough = torch.inf if at_first else problem.settings.epsilon if problem.settings.early_stop else 0.0
         self.points, self._last = problem.inputs, problem.inputs
         self.sizes = torch.full_like(problem.goal.labels, torch.inf, dtype=problem.inputs.dtype)
@@ -32,7 +32,7 @@ class Nearest:
 
     @property
     def problem(self) -> Problem:
-        return self._standing.problem
+        return self._active.problem
 
     def offer(self, points: Tensor, logits: Tensor | None = None) -> Tensor:
         """Keep the points that reach the goal nearer to the inputs than any before; flag all those that reach it, (examples,).
@@ -63,7 +63,7 @@ class Nearest:
         if not self.problem.deterministic or not bool(done.any()):
             return None
         self.problem.watched.note_sizes(self.sizes)
-        stay = self._standing.drop(self._legal(), done)
+        stay = self._active.drop(self._legal(), done)
         assert stay is not None  # noqa: S101 (some are done)
         self.points, self.sizes, self._last = self.points[stay], self.sizes[stay], self._last[stay]
         return stay
@@ -72,7 +72,7 @@ class Nearest:
         """Return a point in the ball for each example of the whole batch: the nearest one if it lies there, else its projection, or that
         of the last point where none reaches the goal."""
         self.problem.watched.note_sizes(self.sizes)
-        return self._standing.finished(self._legal())
+        return self._active.finished(self._legal())
 
     def _legal(self) -> Tensor:
         ball, epsilon = self.problem.ball, self.problem.settings.epsilon

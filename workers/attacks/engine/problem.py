@@ -157,7 +157,7 @@ AttackRun = Callable[[Problem], Tensor]
 
 
 @dataclass
-class Standing:
+class ActiveExamples:
     """The active examples of an attack with `early_stop`; the others keep the point at which they reached the goal.
 
     Args:
@@ -171,7 +171,7 @@ class Standing:
     places: Tensor
 
     @classmethod
-    def all_of(cls, problem: Problem, points: Tensor) -> "Standing":
+    def all_of(cls, problem: Problem, points: Tensor) -> "ActiveExamples":
         return cls(problem, points.clone(), torch.arange(len(points), device=points.device))
 
     def drop(self, points: Tensor, reached: Tensor) -> Tensor | None:

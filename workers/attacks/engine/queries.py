@@ -1,6 +1,5 @@
 """Queries of attacks to a net: gradients, averaged over fresh draws on request, and losses over several draws."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -147,23 +146,25 @@ def compared(problem: Problem, *candidates: Tensor) -> list[PointQuality]:
     return [PointQuality(part, torch.zeros_like(part, dtype=torch.bool)) for part in losses.chunk(len(candidates))]
 
 
-def improved(problem: Problem, best: Tensor, search: Callable[[Tensor | None], Tensor], *, drop: bool) -> Tensor:
+def improved(problem: Problem, best: Tensor, search: AttackRun, *, drop: bool, searched: Problem | None = None) -> Tensor:
     """Return the better of `best` and the points of one more search, example by example; `best` may be changed.
 
     Args:
         problem: by whose goal they are judged.
         best: the best points so far, (batch, *shape).
-        search: gives the points of the examples with these indices; None for all of them.
-        drop: whether only those examples are searched again that have not reached the goal.
+        search: gives the points of the examples of a problem.
+        drop: true where only those examples are searched again that have not reached the goal.
+        searched: the problem that is searched, on the same examples; None for `problem`.
     """
+    searched = searched or problem
     if not drop:
-        challenger = search(None)
+        challenger = search(searched)
         old, new = compared(problem, best, challenger)
         return chosen_per_example(new.better_than(old), challenger, best)
     (found,) = compared(problem, best)
     again = (~found.reached).nonzero().squeeze(1)
     if len(again):
-        challenger = search(again)
+        challenger = search(searched.of(again))
         (new,) = compared(problem.of(again), challenger)
         best[again] = chosen_per_example(new.better_than(found.of(again)), challenger, best[again])
     return best
@@ -222,10 +223,5 @@ def over_likeliest(problem: Problem, search: AttackRun, *, classes: int) -> Tens
     ranked = likeliest(problem, classes)
     best = search(problem.towards(ranked[:, 0]))
     for rank in range(1, ranked.shape[1]):
-
-        def again(chosen: Tensor | None, classes: Tensor = ranked[:, rank]) -> Tensor:
-            part = problem if chosen is None else problem.of(chosen)
-            return search(part.towards(classes if chosen is None else classes[chosen]))
-
-        best = improved(problem, best, again, drop=problem.deterministic)
+        best = improved(problem, best, search, drop=problem.deterministic, searched=problem.towards(ranked[:, rank]))
     return best

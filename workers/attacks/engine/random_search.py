@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.engine.norms import LinfBall
-from workers.attacks.engine.problem import Problem, Standing
+from workers.attacks.engine.problem import ActiveExamples, Problem
 from workers.attacks.engine.queries import chosen_per_example, compared
 from workers.errors import UserError
 from workers.spec.fields import NormName
@@ -43,13 +43,13 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
     draws = _Draws(problem)
     best = problem.ball.project_(problem.inputs + first(draws))
     (found,) = compared(problem, best)
-    standing = Standing.all_of(problem, best)
+    active = ActiveExamples.all_of(problem, best)
     for query in range(1, queries):
-        if settings.early_stop and (stay := standing.drop(best, found.reached)) is not None:
+        if settings.early_stop and (stay := active.drop(best, found.reached)) is not None:
             if len(stay) == 0:
-                return standing.examples
-            problem, best, found = standing.problem, best[stay], found.of(stay)
-        candidates = propose(draws, problem, best, standing.places, window_share(query, queries=queries if scaled else _SCHEDULE))
+                return active.examples
+            problem, best, found = active.problem, best[stay], found.of(stay)
+        candidates = propose(draws, problem, best, active.places, window_share(query, queries=queries if scaled else _SCHEDULE))
         if problem.deterministic:
             (new,) = compared(problem, candidates)
         else:
@@ -58,7 +58,7 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
         if len(chosen := better.nonzero().squeeze(1)):
             best.index_copy_(0, chosen, candidates.index_select(0, chosen))
             found = new.where(better, found)
-    return standing.finished(best)
+    return active.finished(best)
 
 
 def window_share(query: int, *, queries: int) -> float:

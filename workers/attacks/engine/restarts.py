@@ -14,7 +14,7 @@ from workers.attacks.engine.queries import improved, mean_logits
 from workers.components.component_registry import Component
 from workers.components.facts import AttackFacts
 from workers.errors import JobError, UserError
-from workers.spec.attack import AttackSettings
+from workers.spec.attack import AttackSettings, parts
 from workers.spec.fields import Randomness
 
 
@@ -115,16 +115,12 @@ def restarted(search: AttackRun) -> Attack:
         best = search(posed)
         for run in range(1, settings.restarts):
             again = replace(posed, run=run)
-            best = improved(again, best, partial(_searched, again, search), drop=settings.early_stop)
+            best = improved(again, best, search, drop=settings.early_stop)
         if posed.logits is not logits:
             posed.watched.require_finite()
         return best
 
     return attack
-
-
-def _searched(problem: Problem, search: AttackRun, chosen: Tensor | None) -> Tensor:
-    return search(problem if chosen is None else problem.of(chosen))
 
 
 def pose(
@@ -170,3 +166,25 @@ def _targets(problem: Problem) -> Tensor:
     if settings.target == "next":
         return (labels + 1) % n_classes
     return (labels + torch.randint(1, n_classes, labels.shape, generator=problem.generator, device=labels.device)) % n_classes
+
+
+def cascade(problem: Problem) -> Tensor:
+    """Return each example's best point, (batch, *shape), of a suite's attacks; on a deterministic net each attack is run on those examples
+    alone that none before it has moved out of their class."""
+    first, *others = parts(problem.settings, early_stop=problem.deterministic)
+    best = _points(problem, first)
+    for part in others:
+        best = improved(problem, best, partial(_points, part=part), drop=problem.deterministic)
+    return best
+
+
+def _points(problem: Problem, part: AttackSettings) -> Tensor:
+    return attack_of(part)(
+        problem.logits,
+        problem.inputs,
+        problem.goal.labels,
+        settings=part,
+        generator=problem.generator,
+        bounds=problem.bounds,
+        randomness=problem.randomness,
+    )

@@ -158,7 +158,6 @@ def _facts(name: str, kind: Any) -> AttackFacts:
         random_start="draws" in said or "starts" in said,
         selects=minimises or "selects" in said,
         loss="margin" if minimises else "ce",
-        targeted_loss="margin" if minimises else "ce",
         one_step="one_step" in said,
         minimises=minimises,
         untargeted="targets" not in said,

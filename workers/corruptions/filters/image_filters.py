@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 Border = Literal["edge", "reflect", "symmetric"]
-"""What lies beyond an image: its last pixels, itself mirrored about them, or mirrored with them (as `numpy.pad`)."""
+"""Values beyond an image: its last pixels, itself mirrored about them, or mirrored with them (as `numpy.pad`)."""
 
 
 def padded(images: Tensor, sizes: tuple[int, int], border: Border) -> Tensor:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import DataError
-from workers.files.user_cache import TEMPORARY, user_cache, write_text
+from workers.errors import DataError, os_reason
+from workers.files import TEMPORARY, user_cache, write_text
 
 Rows = NDArray[Any]
 
@@ -70,7 +70,7 @@ def cached_rows(folder: Path, name: str, shape: tuple[int, ...], rows: Iterable[
                     _clear_leftovers(path)
                 _write(path, shape, rows, kind)
     except OSError as error:
-        raise DataError(f"cache {path}: {(error.strerror or str(error)).lower()}") from error
+        raise DataError(f"cache {path}: {os_reason(error)}") from error
     found = _mapped(path, shape, kind)
     if found is None:
         raise DataError(f"cache {path}: it was written and cannot be read back")

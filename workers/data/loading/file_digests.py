@@ -8,9 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from workers.data.loading.array_cache import cache_folder
-from workers.errors import DataError
-from workers.files.regular_files import open_regular
-from workers.files.user_cache import write_text
+from workers.errors import DataError, os_reason
+from workers.files import open_regular, write_text
 
 _YOUNG = 2 * 10**9  # ns: a file that was written just now may be written again within its time's resolution
 Known = Mapping[str, tuple[int, int, str]]
@@ -49,7 +48,7 @@ def _known_or_read(root: Path, file: str, known: tuple[int, int, str] | None) ->
         with open_regular(path) as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise DataError(f"{path}: {os_reason(error)}") from error
     return stat.st_size, stat.st_mtime_ns if now - stat.st_mtime_ns > _YOUNG else 0, digest
 
 

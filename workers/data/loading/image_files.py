@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field
 
 from workers.errors import DataError, first_line
-from workers.files.regular_files import open_regular
+from workers.files import open_regular
 
 ImageSize = Annotated[int, Field(ge=4, le=1024)]
 Channels = Literal[1, 3]

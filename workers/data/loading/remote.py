@@ -11,8 +11,8 @@ from typing import Any
 from workers.artifacts.storage import absolute_path
 from workers.data.loading.array_cache import one_at_a_time
 from workers.data.loading.source import Dataset, DataSource
-from workers.errors import DataError, UserError, first_line
-from workers.files.user_cache import user_cache
+from workers.errors import DataError, UserError, first_line, os_reason
+from workers.files import user_cache
 
 DataRoot = Path | str | None
 """Place of data sets: a folder, or (a text with `://` in it) a URL of fsspec."""
@@ -124,7 +124,7 @@ def _fetched(source: DataSource, url: str, *, again: bool) -> Path | None:
             if (target.stat().st_ino if target.is_dir() else None) == found:  # else somebody else has fetched it meanwhile
                 _fetch(url, target)
     except OSError as error:
-        raise DataError(f"{target}: {(error.strerror or str(error)).lower()}") from error
+        raise DataError(f"{target}: {os_reason(error)}") from error
     return here
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import DataError
-from workers.files.regular_files import open_regular
+from workers.errors import DataError, os_reason
+from workers.files import open_regular
 
 SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768
@@ -32,7 +32,7 @@ def read_samples(path: Path) -> Samples:
                 _require_kind(path, sound.samplerate, sound.channels, sound.subtype)
                 samples: Samples = sound.read(dtype="int16")
     except OSError as error:
-        raise DataError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        raise DataError(f"{path}: {os_reason(error)}") from None
     except soundfile.LibsndfileError as error:
         raise DataError(f"{path} is corrupt: {error.error_string}") from None
     if not len(samples):

@@ -16,7 +16,7 @@ from workers.data.loading.file_digests import files_digest
 from workers.data.loading.image_files import Channels, ImageSize, read_image, require_image
 from workers.data.loading.image_set import Listing, decoded
 from workers.data.loading.source import Dataset
-from workers.errors import DataError
+from workers.errors import DataError, os_reason
 
 TestFolder = Literal["test", "val"]
 EXAMPLE = "NAME"
@@ -114,7 +114,7 @@ class _Folder:
             also = "; data.evaluated: val tests on val" if split == "test" and "val" in others else ""
             raise DataError(f"folder:{self.name}: looked for classes in {folder}: not there{there}{also}") from None
         except OSError as error:
-            raise DataError(f"{error.filename}: {(error.strerror or str(error)).lower()}") from error
+            raise DataError(f"{error.filename}: {os_reason(error)}") from error
         if not classes:
             raise DataError(f"folder:{self.name}: looked for classes in {folder}: none there")
         return classes

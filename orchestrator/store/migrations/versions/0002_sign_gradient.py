@@ -9,7 +9,3 @@ down_revision = "0001"
 
 def upgrade() -> None:
     op.add_column("attack_results", sa.Column("sign_gradient", sa.String(length=32), nullable=False, server_default="identity"))
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

@@ -10,7 +10,3 @@ down_revision = "0002"
 def upgrade() -> None:
     op.add_column("trained_models", sa.Column("defence", sa.String(length=32), nullable=False, server_default="none"))
     op.add_column("trained_models", sa.Column("defence_settings", sa.JSON(), nullable=True))
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

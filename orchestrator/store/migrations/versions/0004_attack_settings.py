@@ -35,7 +35,3 @@ def _take_from_specs(connection: sa.Connection) -> None:
         attack = json.loads(spec)["attack"]
         if given := {name: attack[name] for name in names if name in attack}:
             connection.execute(results.update().where(results.c.job_key == key).values(given))
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

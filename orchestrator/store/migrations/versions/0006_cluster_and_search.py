@@ -41,7 +41,3 @@ def _stage_ranks() -> None:
 
 def _footprints() -> None:
     op.add_column("attempts", sa.Column("peak_memory", sa.BigInteger(), nullable=True))
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

@@ -88,7 +88,3 @@ def _fill(table: str, columns: Columns, rows: Iterable[dict[str, Any]]) -> None:
     statement = target.update().where(target.c.job_key == sa.bindparam("of")).values(values)
     if new := [{"of": row["job_key"], **{f"new_{name}": row.get(name) for name in values}} for row in rows]:
         op.get_bind().execute(statement, new)
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

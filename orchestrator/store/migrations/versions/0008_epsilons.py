@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from orchestrator.store.migrations.tables import create_table
 from workers.spec.fields import spelled
 
 revision = "0008"
@@ -16,14 +17,7 @@ _HELD = (
 
 
 def upgrade() -> None:
-    op.create_table(
-        "sweep_epsilons",
-        sa.Column("sweep_id", sa.Integer(), nullable=False),
-        sa.Column("epsilon", sa.Double(), nullable=False),
-        sa.Column("literal", sa.String(length=200), nullable=False),
-        sa.ForeignKeyConstraint(["sweep_id"], ["sweeps.id"], name="fk_sweep_epsilons_sweep_id_sweeps"),
-        sa.PrimaryKeyConstraint("sweep_id", "epsilon", name="pk_sweep_epsilons"),
-    )
+    create_table("sweep_epsilons", "sweep_id int, epsilon float, literal name", primary="sweep_id epsilon", refers="sweep_id sweeps.id")
     connection = op.get_bind()
     chosen: dict[tuple[int, float], str] = {}
     for table in ("attack_results", "diagnoses"):
@@ -45,7 +39,3 @@ def _write_alike(connection: sa.Connection, table: sa.TableClause) -> None:
         if literal != spelled(epsilon):
             same = table.update().where(table.c.epsilon == epsilon, table.c.epsilon_literal == literal)
             connection.execute(same.values(epsilon_literal=spelled(epsilon)))
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

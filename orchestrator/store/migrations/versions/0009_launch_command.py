@@ -9,7 +9,3 @@ down_revision = "0008"
 
 def upgrade() -> None:
     op.add_column("sweeps", sa.Column("command", sa.Text(), nullable=True))
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

@@ -15,7 +15,3 @@ def upgrade() -> None:
             op.add_column(table, sa.Column(name, sa.LargeBinary(), nullable=True))
     for name in ("forward_passes", "backward_passes", "queries"):
         op.add_column("attack_results", sa.Column(name, sa.BigInteger(), nullable=True))
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

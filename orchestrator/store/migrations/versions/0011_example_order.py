@@ -24,7 +24,3 @@ def upgrade() -> None:
     with op.batch_alter_table("worst_cases") as changed:
         changed.drop_constraint("pk_worst_cases", type_="primary")
         changed.create_primary_key("pk_worst_cases", ["model_key", "knowledge", *_BALL[1:], "example_order"])
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from orchestrator.store.migrations.tables import create_table
+
 revision = "0012"
 down_revision = "0011"
 
@@ -16,16 +18,8 @@ def upgrade() -> None:
     with op.batch_alter_table("worst_cases") as changed:
         changed.drop_constraint("pk_worst_cases", type_="primary")
         changed.create_primary_key("pk_worst_cases", [*_BALL, "split"])
-    op.create_table(
+    create_table(
         "test_looks",
-        sa.Column("dataset", sa.String(length=200), nullable=False),
-        sa.Column("sweep", sa.String(length=200), nullable=False),
-        sa.Column("reason", sa.String(length=32), nullable=False),
-        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("models", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("dataset", "sweep", "reason", "looked_at", name="pk_test_looks"),
+        "dataset name, sweep name, reason word, looked_at time, models int",
+        primary="dataset sweep reason looked_at",
     )
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

@@ -1,40 +1,14 @@
 """Accuracies under common corruptions."""
 
-import sqlalchemy as sa
-from alembic import op
+from orchestrator.store.migrations.tables import create_results
 
 revision = "0013"
 down_revision = "0012"
 
-_TABLE = "corruption_results"
-
 
 def upgrade() -> None:
-    op.create_table(
-        _TABLE,
-        sa.Column("job_key", sa.String(length=64), nullable=False),
-        sa.Column("model_key", sa.String(length=64), nullable=False),
-        sa.Column("corruption", sa.String(length=200), nullable=False),
-        sa.Column("severity", sa.Integer(), nullable=False),
-        sa.Column("seed", sa.BigInteger(), nullable=False),
-        sa.Column("settings", sa.JSON(), nullable=False),
-        sa.Column("repeat", sa.Integer(), nullable=False),
-        sa.Column("n_examples", sa.Integer(), nullable=False),
-        sa.Column("example_order", sa.String(length=32), nullable=False),
-        sa.Column("batch_size", sa.Integer(), nullable=False),
-        sa.Column("draws", sa.Integer(), nullable=False),
-        sa.Column("n_correct", sa.Integer(), nullable=False),
-        sa.Column("flags", sa.LargeBinary(), nullable=False),
-        sa.Column("seconds", sa.Double(), nullable=False),
-        sa.Column("environment_id", sa.String(length=64), nullable=False),
-        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["environment_id"], ["environments.id"], name=op.f(f"fk_{_TABLE}_environment_id_environments")),
-        sa.ForeignKeyConstraint(["job_key"], ["jobs.key"], name=op.f(f"fk_{_TABLE}_job_key_jobs")),
-        sa.ForeignKeyConstraint(["model_key"], ["jobs.key"], name=op.f(f"fk_{_TABLE}_model_key_jobs")),
-        sa.PrimaryKeyConstraint("job_key", name=op.f(f"pk_{_TABLE}")),
+    create_results(
+        "corruption_results",
+        "corruption name, severity int, seed long, settings json, repeat int, n_examples int, example_order word, batch_size int, "
+        "draws int, n_correct int, flags bytes",
     )
-    op.create_index(op.f(f"ix_{_TABLE}_model_key"), _TABLE, ["model_key"])
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the store only moves forward: restore a backup")

@@ -13,8 +13,17 @@ from torch import Tensor, nn
 
 from orchestrator.api.in_memory import register_network
 from orchestrator.audit.bundle.archive import archived, read_archive
-from orchestrator.audit.bundle.claim import clean_interval, robust_interval
-from orchestrator.audit.bundle.contents import EXAMPLES, FORMAT_VERSION, MODEL, BundledAttack, Claim, Contents, Weights
+from orchestrator.audit.bundle.contents import (
+    EXAMPLES,
+    FORMAT_VERSION,
+    MODEL,
+    BundledAttack,
+    Claim,
+    Contents,
+    Weights,
+    clean_interval,
+    robust_interval,
+)
 from tests.builders import ENVIRONMENT, attack_settings
 from workers.artifacts.outcomes import FlagsOutcome
 from workers.components.facts import DatasetInfo

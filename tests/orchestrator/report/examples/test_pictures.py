@@ -6,9 +6,18 @@ import wave
 import numpy as np
 from PIL import Image
 
-from orchestrator.report.examples.example_pixels import enlarged, image_pixels, is_image, perturbation_range, png_bytes, sound_pixels
 from orchestrator.report.examples.panels import Perturbed
-from orchestrator.report.examples.sounds import as_wav, loudness_of, snr_db
+from orchestrator.report.examples.renderings import (
+    as_wav,
+    enlarged,
+    image_pixels,
+    is_image,
+    loudness_of,
+    perturbation_range,
+    png_bytes,
+    snr_db,
+    sound_pixels,
+)
 from orchestrator.report.examples.stored import in_input_units
 from workers.data.loading.source import Split
 

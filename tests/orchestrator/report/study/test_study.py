@@ -10,7 +10,9 @@ import pytest
 from orchestrator.paths import Paths
 from orchestrator.report.study import StudyOptions, study_page
 from orchestrator.report.study.candidates import Candidate, of_grid
+from orchestrator.report.study.choose_best import BestOptions, read_field
 from orchestrator.report.study.effects import StudiedAxis, axes_of, dependence, importances
+from orchestrator.report.study.objective_pictures import histories, standings
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
 from tests.browsers import complaints, opened, requests
@@ -33,6 +35,12 @@ def test_the_summary_counts_trials_by_what_became_of_them(fill_search: FillSearc
     assert re.fullmatch(r"clean accuracy \(%\): model\.\w+ explains \d+ % \(\d+-\d+\), model\.\w+ explains \d+ % \(\d+-\d+\)\.", clean)
     assert robust.startswith("worst case accuracy 8/255 (%): model.rank_fraction explains")
     assert left_out == ["left out: 1 model beyond a constraint", "left out: 1 model whose verdict is unsound; --any-verdict admits them"]
+
+
+def test_the_history_of_few_trials_has_a_tick_for_each(fill_search: FillSearch) -> None:
+    field, _, _ = read_field(BestOptions(paths=Paths.resolve(home=Path("sweeps"), store=fill_search()), sweep="search"))
+    pictures = histories(field, standings(field, field.candidates, []))
+    assert [picture.figure.layout.xaxis.dtick for picture in pictures] == [1, 1]
 
 
 @pytest.mark.slow  # quicker: the page of a sweep, in ../sweep_page/test_in_browser.py

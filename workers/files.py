@@ -1,13 +1,17 @@
-"""Temporary folders; those that killed processes leave behind are removed by the next process of their kind."""
+"""Files and folders: regular files alone, temporary folders, and the user's own cache. Imports no torch."""
 
+import errno
 import fcntl
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 _RANDOM = "[a-z0-9_]{8}"
 TO_KEEP = "old"
@@ -70,3 +74,58 @@ def _lock(folder: Path) -> int:
         os.close(opened)
         raise
     return opened
+
+
+_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading.
+
+    Raises:
+        FileNotFoundError: there is no such file, or it is a pipe, a socket or a device, which the message says.
+    """
+    require_regular(path)
+    return path.open("rb")
+
+
+def read_regular(path: Path) -> bytes:
+    """Return a file's content; see `open_regular`."""
+    require_regular(path)
+    return path.read_bytes()
+
+
+def require_regular(path: Path) -> None:
+    """Check that what is there is a file or a folder.
+
+    Raises:
+        FileNotFoundError: see `open_regular`.
+    """
+    if (kind := _KINDS.get(stat.S_IFMT(path.stat().st_mode))) is not None:
+        raise FileNotFoundError(errno.ENOENT, f"is {kind}, not a file", str(path))
+
+
+TEMPORARY = ".tmp"
+"""Ending of the names of files while they are written."""
+
+
+def user_cache() -> Path:
+    """The user's own cache folder of this program."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustsweep"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text under a temporary name, then rename it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.stem}.", suffix=TEMPORARY, delete=False, encoding="utf-8") as file:
+        temporary = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)

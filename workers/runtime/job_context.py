@@ -19,7 +19,7 @@ from workers.data.loading.remote import load as load_data
 from workers.data.loading.source import first_places
 from workers.errors import UserError
 from workers.measure.evaluate import require_sketch
-from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
+from workers.measure.resumable_loop import SAVE_SECONDS, ProgressFile, ResumableLoop
 from workers.models.network import Network
 from workers.progress import Report
 from workers.registry import METRICS
@@ -34,7 +34,7 @@ from workers.train.group import ALONE, TrainingProcess
 
 
 @dataclass(frozen=True)
-class Room:
+class JobContext:
     """Context of a job: its artifacts, data and device, and the processes that share it where it is a training."""
 
     job: Job
@@ -131,11 +131,11 @@ class Room:
         fitting = (found for found in METRICS if modality in found.facts.modalities)
         return tuple(found for found in fitting if (found.facts.always and not found.digest) or found.name in evaluation.metrics)
 
-    def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
+    def loop(self, network: Network, report: Report, **generators: torch.Generator) -> ResumableLoop:
         """Return the loop over the job's examples, resumed from an earlier attempt; the network's own generator is among its generators."""
         if network.sketch.generator is not None:
             generators["sketch"] = network.sketch.generator
-        return Course(self.job.key, generators, report, ProgressFile(self.folder), self.save_seconds)
+        return ResumableLoop(self.job.key, generators, report, ProgressFile(self.folder), self.save_seconds)
 
     def memory(self, evaluation: EvaluationSpec) -> Memory:
         """Return this process's cached clean gradients of the parent model, with full weights, for this evaluation."""

@@ -1,6 +1,5 @@
 """All data of a sweep that a report shows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,7 +27,7 @@ from workers.artifacts.artifacts import Artifacts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class PageData:
     """Frozen data of one sweep; `unread` has a line for each artifact of a surface that could not be read, `gaps` one for what has no
     results, `unshown` one for examples that are not among the `grids`."""
 
@@ -54,14 +53,8 @@ class Evidence:
         """The rows, with what figures and tables of them share."""
         return FigureRows(self.rows)
 
-    @property
-    def jobs(self) -> Mapping[str, int]:
-        """Number of jobs in each state, over all stages."""
-        states = ("done", "running", "waiting", "failed", "blocked")
-        return {state: sum(getattr(counts, state) for counts in self.status.stages.values()) for state in states}
 
-
-def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
+def gather(store: Store, artifacts: Artifacts, sweep: str) -> PageData:
     """Read all data: from the store, and the grids of loss surfaces from the artifacts.
 
     Raises:
@@ -70,7 +63,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
     surfaces, unread = surface_grids(store, artifacts, sweep)
     rows, worst = rows_and_worst_cases(store, sweep)
     grids, unshown = example_grids(store, artifacts, sweep)
-    return Evidence(
+    return PageData(
         surfaces=surfaces,
         unread=unread,
         grids=grids,

@@ -1,4 +1,4 @@
-"""Test examples as pictures: images enlarged, waveforms with their spectrograms. Rows of pixels, (rows, columns, 3) bytes."""
+"""Test examples as pictures, (rows, columns, 3) bytes: images enlarged, waveforms with their spectrograms; and as sounds."""
 
 import io
 from typing import Any
@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.data.loading.image_files import Pixels
+from workers.data.loading.wav import SAMPLE_RATE
+
 Array = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 _CHANNELS, _IMAGE_AXES = 3, 3
-_LEVELS = 255
+_LEVELS, _FULL_SCALE = 255, 32_767
 _WIDTH, _WAVE_ROWS, _SPECTRUM_ROWS = 300, 72, 96
 _WINDOW, _HOP, _RANGE_DB = 400, 160, 80.0
 _INK, _PAPER = (31, 87, 153), 255
@@ -88,3 +90,24 @@ def _module() -> Any:
     from PIL import Image
 
     return Image
+
+
+def as_wav(array: Array, *, loudness: float = 1.0) -> bytes:
+    """Return a waveform (1, samples) in [-1, 1], scaled by `loudness`, as a 16-bit WAV file."""
+    from scipy.io import wavfile
+
+    samples = np.round(_FULL_SCALE * np.clip(array.reshape(-1) * loudness, -1, 1)).astype("<i2")
+    wavfile.write(content := io.BytesIO(), SAMPLE_RATE, samples)
+    return content.getvalue()
+
+
+def loudness_of(perturbation: Array) -> float:
+    """Return the factor that scales a perturbation to full scale; 1 where it is zero."""
+    largest = float(np.abs(perturbation).max())
+    return 1 / largest if largest else 1.0
+
+
+def snr_db(clean: Array, attacked: Array) -> float | None:
+    """Return the signal-to-noise ratio of an adversarial waveform in dB, as the metric of that name; None of silence, or without change."""
+    signal, noise = (float(np.linalg.norm(values.astype(np.float64))) for values in (clean, attacked - clean))
+    return 20 * float(np.log10(signal / noise)) if signal and noise else None

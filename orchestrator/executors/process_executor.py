@@ -14,7 +14,7 @@ from typing import Any, Self
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources, gpus_here
 from orchestrator.executors.hand_out import HandOut
-from orchestrator.executors.processes.worker import BEGUN, ENDED
+from orchestrator.executors.process_worker import BEGUN, ENDED
 from workers.code import FOLDER
 from workers.plugins import Archives, archives
 from workers.spec.job import Job
@@ -132,7 +132,7 @@ def _program(descriptor: int) -> str:
     """Return the program of a worker process, which imports the code that this process runs and nothing from the current folder."""
     folder = str(FOLDER.parent)
     path = "" if folder in site.getsitepackages() else f"sys.path.insert(0, {folder!r}); "
-    return f"import sys; {path}from orchestrator.executors.processes.worker import main; main({descriptor})"
+    return f"import sys; {path}from orchestrator.executors.process_worker import main; main({descriptor})"
 
 
 class WorkerProcesses:

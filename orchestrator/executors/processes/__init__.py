@@ -1,1 +1,0 @@
-"""Executor on processes of this machine, without Ray."""

@@ -1,1 +1,0 @@
-"""Files and folders in the file system: regular ones, temporary ones, and the user's cache. Imports no torch."""
