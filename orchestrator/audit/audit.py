@@ -1,5 +1,6 @@
 """An audit: launched round by round as one sweep, until its verdict is sound or unsound, or nothing is left to try."""
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
 from orchestrator.naming.names import slug
 from orchestrator.paths import write_atomically
-from orchestrator.planning.adopted import load_sweep
+from orchestrator.planning.adopted import adopted_model, load_sweep
 from orchestrator.planning.expand import expand_space
 from orchestrator.statistics.verdict import reasons
 from orchestrator.store import ModelVerdict, ResultRow, Store, model_verdicts, open_store, result_rows
@@ -25,6 +26,7 @@ from workers.errors import UserError
 from workers.registry import DATASETS
 from workers.spec.fields import NormName, positive_fraction
 from workers.spec.job import Job
+from workers.spec.model import ModelSpec
 from workers.spec.stage_specs import TrainSpec
 
 _DOUBTFUL = "suspicious"
@@ -123,7 +125,10 @@ def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, in
         UserError: the network, weights, data or an option are wrong.
     """
     file = options.launch.paths.home / "audits" / f"{options.name}.yaml"
-    bare, keeping = _rounds(options)
+    audited = _audited(options)
+    if (unlike := _unlike_its_training(options, audited)) is not None:
+        say(console, f"audit: {unlike}")
+    bare, keeping = _rounds(options, audited)
     kept = _launched_before(options, file, keeping)
     all_rounds = keeping if kept or options.bundle is not None else bare
     before = kept or _launched_before(options, file, bare)
@@ -172,28 +177,43 @@ def _launched_before(options: AuditOptions, file: Path, all_rounds: list[Round])
     return next((count for count in range(len(all_rounds), 0, -1) if space_of(options.common, all_rounds[:count]) == before), 0)
 
 
-def _rounds(options: AuditOptions) -> tuple[list[Round], list[Round]]:
+def _rounds(options: AuditOptions, audited: TrainSpec) -> tuple[list[Round], list[Round]]:
     """Return the rounds whose attacks keep no examples, and those whose attacks keep all."""
-    try:
-        positive_fraction(options.epsilon)
-    except ValueError as error:
-        raise UserError(f"--epsilon {options.epsilon}: {error}") from None
-    given: dict[str, Any] = {"epsilon": options.epsilon, "norm": options.norm, **_randomness(options)}
+    randomness = {"randomised": audited.randomised, "by_itself": audited.model.facts.randomised}
+    given: dict[str, Any] = {"epsilon": options.epsilon, "norm": options.norm, **randomness}
     return rounds(**given), rounds(**given, keep_examples=options.n_examples)
 
 
-def _randomness(options: AuditOptions) -> dict[str, bool]:
-    """Tell if the audited network draws, and if it does so by itself.
+def _audited(options: AuditOptions) -> TrainSpec:
+    """Return the model of the audit, with the defence around it.
 
     Raises:
         UserError: the space is wrong, or of several models.
     """
+    try:
+        positive_fraction(options.epsilon)
+    except ValueError as error:
+        raise UserError(f"--epsilon {options.epsilon}: {error}") from None
     jobs = _jobs(options, options.common)
     parents = {parent for job in jobs if isinstance(job.spec, TrainSpec) for parent in job.parents.values()}
     models = [job.spec for job in jobs if isinstance(job.spec, TrainSpec) and job.key not in parents]
     if len(models) != 1:
         raise UserError(f"audit: {len(models)} models; --set may give each setting one value here")
-    return {"randomised": models[0].randomised, "by_itself": models[0].model.facts.randomised}
+    return models[0]
+
+
+def _unlike_its_training(options: AuditOptions, audited: TrainSpec) -> str | None:
+    """Say with which other settings the model was trained whose weights are audited; None where they come from a file, or with the same."""
+    trained = adopted_model(options.weights, options.launch.paths.artifacts)
+    here, there = ({} if model is None else _settings(model) for model in (audited.model, trained))
+    other = [f"--set model.{name}={value}" for name, value in there.items() if here.get(name, value) != value]
+    return f"model {options.weights} was trained with other settings; for those: {' '.join(other)}" if other else None
+
+
+def _settings(model: ModelSpec) -> dict[str, str]:
+    """The settings of a model by their names in a space, as `--set` takes them; where its weights come from is none of them."""
+    own = model.model_dump(mode="json", exclude={"weights", "weights_map", "init", "settings"}) | model.settings.model_dump(mode="json")
+    return {name: json.dumps(value).strip('"') for name, value in own.items()}
 
 
 def _jobs(options: AuditOptions, space: Mapping[str, Any]) -> list[Job]:

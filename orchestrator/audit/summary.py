@@ -23,7 +23,8 @@ def render_audit(found: AuditOutcome) -> str | RenderableType:
 
 def audit_lines(found: AuditOutcome) -> list[str]:
     """The audit in a few lines: the answer, its cost, what comes next, and the attack to use again."""
-    lines = [f"verdict: {_NONE if found.verdict is None else found.verdict.verdict}; {_answer(found)}"]
+    noted = [] if found.verdict is None else [check.reason for check in found.verdict.checks if check.outcome == "noted"]
+    lines = ["; ".join([f"verdict: {_NONE if found.verdict is None else found.verdict.verdict}", _answer(found), *noted])]
     lines.append(f"cost: {clock(found.seconds)} in {found.jobs} jobs; tried: {', '.join(found.tried)}")
     if found.following is not None:
         lines.append(f"next it would try: {found.following}; the same command goes on (with a larger --budget, if it has one)")

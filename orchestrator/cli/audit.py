@@ -73,6 +73,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.audit.rounds import read_budget
     from orchestrator.audit.summary import audit_json, audit_lines, render_audit, require_outcome
     from orchestrator.executors.base import Resources
+    from orchestrator.launching.drive import SIGNAL_CODE
     from orchestrator.launching.launch import LaunchOptions
     from orchestrator.report.sweep_page.write_page import ReportOptions, report_sweep
     from orchestrator.terminal import hints
@@ -104,6 +105,8 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         ),
     )
     found, code = run_audit(options, _console())
+    if code > SIGNAL_CODE and not found.rows:
+        raise typer.Exit(code)
     require_outcome(found)
     if output is TableFormat.json:
         typer.echo(audit_json(found))

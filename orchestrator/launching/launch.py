@@ -64,7 +64,7 @@ class LaunchOptions:
     notify: str | None = None
     mirror: Sequence[str] = ()
     plugins: Sequence[str] = ()  # those that are not the space's own, for the commands to repeat
-    says_next: bool = True  # at the end, which commands look at the sweep
+    says_next: bool = True  # at the end, which commands look at the sweep or continue it
 
     def check(self) -> None:
         """Check what can be known to be wrong without reading anything.
@@ -279,8 +279,8 @@ class Launch:
         done, failed, blocked = queue.total("done"), queue.total("failed"), queue.total("blocked")
         total = sum(sum(counts.values()) for counts in queue.counts().values())
         if stopped is not None:
-            continued = options.command("launch", options.space)
-            self._say(f"{stopped.reason}stopped after {done} of {total} jobs; continue with: {continued}")
+            continued = f"; continue with: {options.command('launch', options.space)}" if options.says_next else ""
+            self._say(f"{stopped.reason}stopped after {done} of {total} jobs{continued}")
             return stopped.code
         if failed or blocked:
             reasons = f"{options.command('status', self._name)} --failed"

@@ -7,6 +7,7 @@ from pathlib import Path
 from search_spaces import LoadedSpace, load_space
 from workers.artifacts.artifacts import MODEL_FILE, Artifacts
 from workers.errors import ArtifactError, UserError
+from workers.spec.model import ModelSpec
 from workers.weights.digest import of_body
 from workers.weights.file_digest import weights_digest
 from workers.weights.place import WeightsPlace
@@ -39,8 +40,25 @@ def _digest(written: str, folder: Path, artifacts: Artifacts | None) -> str:
     return written if artifacts is None else of_body(_model(written, artifacts))
 
 
+def adopted_model(written: str, artifacts: Artifacts) -> ModelSpec | None:
+    """Return the trained model whose weights are adopted, as it was trained; None where they come from a file.
+
+    Raises:
+        UserError: there is no such model, or several, or its files are damaged.
+    """
+    return artifacts.model(_key(written, artifacts)).model if WeightsPlace(written, Path()).is_key else None
+
+
 def _model(written: str, artifacts: Artifacts) -> bytes:
-    """The file of the model that the first digits of a key mean.
+    """The file of the model that the first digits of a key mean."""
+    try:
+        return artifacts.read(_key(written, artifacts), MODEL_FILE)
+    except ArtifactError as error:
+        raise UserError(f"model.weights={written}: {error}") from error
+
+
+def _key(written: str, artifacts: Artifacts) -> str:
+    """The key of the model that its first digits mean.
 
     Raises:
         UserError: there is no such model, or several, or its files are damaged.
@@ -54,9 +72,9 @@ def _model(written: str, artifacts: Artifacts) -> bytes:
         raise UserError(f"model.weights={written}: {many}")
     try:
         artifacts.model(found[0])
-        return artifacts.read(found[0], MODEL_FILE)
     except ArtifactError as error:
         raise UserError(f"model.weights={written}: {error}") from error
+    return found[0]
 
 
 def keep_weights(loaded: LoadedSpace, digests: Mapping[str, str], artifacts: Artifacts) -> None:

@@ -197,6 +197,25 @@ def decoy(info, *, width: int = 8) -> nn.Module:
     return Decoy(width)
 
 
+class OneOpen(nn.Module):
+    """A mean of nets of which one alone lets gradients through."""
+
+    def __init__(self, width: int, members: int) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(_plain(width) for _ in range(members))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        closed = inputs if self.training else inputs.detach()
+        each = [member(inputs if number == 0 else closed) for number, member in enumerate(self.members)]
+        return torch.stack(each).mean(dim=0)
+
+
+@rs.model(modality="image")
+def one_open(info, *, width: int = 8, members: int = 5) -> nn.Module:
+    """An ensemble of which one net alone lets gradients through."""
+    return OneOpen(width, members)
+
+
 class Switched(nn.Module):
     """An ensemble of which the input's last digits choose one member."""
 

@@ -38,6 +38,7 @@ MASKED = {
     "logarithmic barrier": "model: {name: backed, back: barrier}",
     "another net's gradient": "model: {name: decoy}",
     "ensemble switched by a hash": "model: {name: switched}",
+    "ensemble of which one net lets gradients through": "model: {name: one_open}",
     "k winners take all": "model: {name: winners}",
 }
 # What hides nothing, however it looks: attackers by gradients find what there is. Noise, shifts and dropout alone mask nothing.

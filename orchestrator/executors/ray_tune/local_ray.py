@@ -15,7 +15,7 @@ from orchestrator.executors.ray_tune.ray_internals import (
     reread_authentication,
     unobtrusive,
 )
-from orchestrator.executors.ray_tune.ray_watch import RayDied
+from orchestrator.executors.ray_tune.ray_watch import RayDied, RayWatch, StartLoss
 from orchestrator.temp_folder import temp_folder
 from workers.errors import UserError, first_line
 from workers.files import read_regular
@@ -56,7 +56,8 @@ def _start(**settings: Any) -> None:
 
     try:
         # `local` explicitly: otherwise Ray attaches to any cluster that an earlier program left behind.
-        ray.init(address="local", include_dashboard=False, job_config=job_of_this_code(), **settings)
+        with RayWatch(StartLoss()):
+            ray.init(address="local", include_dashboard=False, job_config=job_of_this_code(), **settings)
         reclaim_sigterm()
     except Exception as error:
         raise RayDied(f"Ray did not start on this machine: {first_line(error).rstrip('.')}") from error

@@ -85,12 +85,16 @@ def reclaim_sigterm() -> None:
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
+CORE_PROCESSES = ("raylet", "gcs_server")
+"""Names of those processes of a local Ray without which no job can run."""
+
+
 def dead_processes() -> list[str]:
     """Return the names of those processes of a local Ray, started by this one, without which no job can run and that have ended."""
     from ray._private import worker
 
     node = worker._global_node
-    return [] if node is None else [name for name, _ in node.dead_processes() if name in ("raylet", "gcs_server")]
+    return [] if node is None else [name for name, _ in node.dead_processes() if name in CORE_PROCESSES]
 
 
 _WAITED_FOR = ("InternalKVGcsService", "PlacementGroupInfoGcsService", "ActorInfoGcsService")

@@ -10,9 +10,11 @@ from time import monotonic
 from types import FrameType, TracebackType
 from typing import Self
 
+from psutil import STATUS_ZOMBIE, NoSuchProcess, Process
+
 from orchestrator.executors.base import Resources
 from orchestrator.executors.ray_tune.capacity import lacking
-from orchestrator.executors.ray_tune.ray_internals import dead_head_answers, dead_processes
+from orchestrator.executors.ray_tune.ray_internals import CORE_PROCESSES, dead_head_answers, dead_processes
 
 _LOOK_SECONDS = 0.5
 _STEP_SECONDS = 5.0  # Tune's step takes a moment, unless it waits for what is dead
@@ -84,6 +86,27 @@ def local_refusals() -> AbstractContextManager[None]:
     import ray
 
     return dead_head_answers(ray.get_runtime_context().gcs_address) if "gcs_server" in dead_processes() else nullcontext()
+
+
+class StartLoss:
+    """Reason for which our own Ray will not have started: a process of it, begun since this was made, has ended. Ray itself would wait
+    for a dead head for a minute, in C++ code, and then end this process without a word."""
+
+    def __init__(self) -> None:
+        self._before = {child.pid for child in Process().children()}
+        self._seen: set[tuple[int, str]] = set()
+
+    def __call__(self) -> str | None:
+        """Return the reason; None while there is none."""
+        living = set()
+        for child in Process().children():
+            with suppress(NoSuchProcess):
+                if child.pid not in self._before and (name := child.name()) in CORE_PROCESSES:
+                    self._seen.add((child.pid, name))
+                    if child.status() != STATUS_ZOMBIE:
+                        living.add((child.pid, name))
+        ended = sorted(name for _, name in self._seen - living)
+        return f"Ray on this machine has died while it started ({', '.join(ended)} ended)" if ended else None
 
 
 class ClusterLoss:

@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from orchestrator.statistics.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, ModelEvidence
 from orchestrator.statistics.verdict.paired import chance_of_gain
 
-CheckOutcome = Literal["passed", "suspicious", "failed", "not made"]
+CheckOutcome = Literal["passed", "noted", "suspicious", "failed", "not made"]
+"""`noted` is no doubt of the model, but of a figure: it is said beside the verdict."""
 MARGIN = 0.05
 """Gains up to this share of all examples are tolerated: equally good attacks differ by as much on a hundred examples, and the figures
 of a sound net would keep their meaning."""
@@ -74,6 +77,19 @@ def check_gains(name: str, pairs: list[AttackPair], weight: GainOutcomes) -> Ver
     return VerdictCheck(name, "passed", f"{_said(ordered[0])}, which may be chance", {**numbers, "p": _chance(ordered[0])})
 
 
+def check_overstated(name: str, pairs: list[AttackPair]) -> VerdictCheck:
+    """Return the check by the pair with the largest gain: noted above MARGIN, and in doubt where, beyond chance, the challenger fools more
+    than half of what the reference leaves right."""
+    pair = max(pairs, key=lambda pair: pair.gain)
+    numbers = _numbers(pair, len(pairs))
+    if pair.gain <= MARGIN:
+        return VerdictCheck(name, "passed", _said(pair), numbers)
+    chance = _chance(pair)
+    doubtful = chance <= ALPHA / len(pairs) and pair.gain > pair.reference.accuracy / 2
+    said = f"{pair.reference.attack} alone overstates what is left: {_said(pair)}"
+    return VerdictCheck(name, "suspicious" if doubtful else "noted", said, {**numbers, "p": chance})
+
+
 def not_made(name: str, what: str) -> VerdictCheck:
     return VerdictCheck(name, "not made", f"{what}, on {FEWEST_EXAMPLES} examples or more: missing; add `diagnosis: {{}}`", {})
 
@@ -110,6 +126,12 @@ def against_the_strongest(references: list[AttackEvidence], challengers: list[At
         return []
     strongest = min(references, key=lambda item: item.accuracy)
     return [AttackPair(strongest, challenger) for challenger in challengers]
+
+
+def all_together(items: list[AttackEvidence]) -> AttackEvidence:
+    """Return what attacks on the same examples of a deterministic model leave right together, as one attack."""
+    left = np.logical_and.reduce([flags.all(axis=0) for item in items for flags in item.flags])[None]
+    return replace(items[0], attack="all together", settings={}, one_step=None, rows=1, n_correct=int(left.sum()), load=lambda: [left])
 
 
 def _chance(pair: AttackPair) -> float:

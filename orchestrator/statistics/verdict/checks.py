@@ -21,8 +21,10 @@ from orchestrator.statistics.verdict.attack_comparison import (
     GainOutcomes,
     VerdictCheck,
     against_the_strongest,
+    all_together,
     at_one_epsilon,
     check_gains,
+    check_overstated,
     comparable,
     grouped,
     is_thorough,
@@ -137,6 +139,18 @@ def check_other_loss(evidence: ModelEvidence) -> VerdictCheck:
             yield from (AttackPair(*pair) for pair in product(plain, [item for item in alike if item.loss != "ce"]))
 
     return _worst("other_loss", evidence, pairs_in, _UNFINISHED, needed="one attack on ce and on margin or dlr")
+
+
+def check_together(evidence: ModelEvidence) -> VerdictCheck | None:
+    """Check whether a diagnosis's attacks together do better than its strongest PGD, though none may do so alone: gradients that lead
+    astray on some examples hide most of these from every single attack. Some more are found on any net that PGD does not settle, which is
+    noted. None for a randomised model, on which one of many attacks has luck with every example, and where no diagnosis has a PGD."""
+    pairs = []
+    for group in [] if evidence.randomised else at_one_epsilon(evidence):
+        probes = [item for item in group if item.probe]
+        fixed = [item for item in _thorough(probes) if "abs_stepsize" in item.settings]
+        pairs += against_the_strongest(fixed, [all_together(probes)] if len(probes) > 1 else [])
+    return check_overstated("together", pairs) if pairs else None
 
 
 def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:

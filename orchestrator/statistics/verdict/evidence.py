@@ -24,6 +24,7 @@ class AttackEvidence:
         loss, random_start, gradients, one_step: facts of the attack, None where they are not known: nothing then rests on them.
         n_examples: how many examples were attacked, in batches of `batch_size`, which may share draws (None: all may).
         rows: how often each of them was evaluated: repeats times draws.
+        probe: True where a diagnosis made it, among others of about the same effort.
         n_correct: how many of these `rows * n_examples` evaluations were right.
         load: fetches the flags of each repeat, (draws, n_examples); asked only where the totals do not settle a comparison.
     """
@@ -48,6 +49,7 @@ class AttackEvidence:
     batch_size: int | None = None
     rows: int
     n_correct: int
+    probe: bool = False
     load: Callable[[], Repeats] = field(compare=False, repr=False)
 
     @cached_property

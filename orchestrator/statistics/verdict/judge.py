@@ -17,6 +17,7 @@ from orchestrator.statistics.verdict.checks import (
     check_single_step,
     check_smoothed,
     check_step_sizes,
+    check_together,
     check_unbounded,
 )
 from orchestrator.statistics.verdict.evidence import ModelEvidence
@@ -24,7 +25,7 @@ from orchestrator.statistics.verdict.evidence import ModelEvidence
 Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
-RULES = 6
+RULES = 7
 """Version of the rules. Raise it when the same evidence leads to another verdict, reason or worst case: models are judged again at the next
 launch."""
 
@@ -38,6 +39,7 @@ _CHECKS = (
     check_more_steps,
     check_step_sizes,
     check_other_loss,
+    check_together,
     check_eot,
     check_epsilons,
     check_enough,
@@ -55,10 +57,10 @@ class Judgement:
 def judge(evidence: ModelEvidence) -> Judgement:
     """Return `unsound` if any check failed, `suspicious` if any is suspicious or could not be made, `sound` otherwise."""
     checks = tuple(check for check in (make(evidence) for make in _CHECKS) if check is not None)
-    outcomes = {check.outcome for check in checks}
+    outcomes = {check.outcome for check in checks} - {"passed", "noted"}
     if "failed" in outcomes:
         return Judgement("unsound", checks)
-    return Judgement("sound" if outcomes == {"passed"} else "suspicious", checks)
+    return Judgement("suspicious" if outcomes else "sound", checks)
 
 
 def checks_of(stored: Iterable[Mapping[str, Any]]) -> tuple[VerdictCheck, ...]:
@@ -67,8 +69,8 @@ def checks_of(stored: Iterable[Mapping[str, Any]]) -> tuple[VerdictCheck, ...]:
 
 
 def reasons(checks: tuple[VerdictCheck, ...]) -> tuple[str, ...]:
-    """Return the reasons why a model is not sound, the gravest first; none for a sound one."""
-    gravest_first = ("failed", "suspicious", "not made")
+    """Return the reasons why a model is not sound, the gravest first, and last what is noted of figures, of a sound one too."""
+    gravest_first = ("failed", "suspicious", "not made", "noted")
     return tuple(
         f"{check.name} {check.outcome}: {check.reason}" for outcome in gravest_first for check in checks if check.outcome == outcome
     )

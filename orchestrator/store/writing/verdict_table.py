@@ -149,6 +149,7 @@ def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
             load=_probe_loader(probe, n_examples=diagnosis["n_examples"]),
             settings=attack["settings"],
             gradients=attack["takes_gradients"],
+            probe=True,
             **{name: attack[name] for name in _ATTACK},
         )
 

@@ -1,6 +1,8 @@
 """Audits of networks whose robustness is known in closed form, or whose gradients are masked."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,18 @@ import torch
 from torch import Tensor, nn
 
 import robustsweep as rs
+from orchestrator.audit.audit import AuditOptions, AuditOutcome, _unlike_its_training
 from orchestrator.audit.rounds import Budget, read_budget, rounds
+from orchestrator.audit.summary import audit_lines
+from orchestrator.launching.launch import LaunchOptions
+from orchestrator.paths import Paths
+from orchestrator.statistics.verdict import VerdictCheck
+from orchestrator.store import ModelVerdict
+from tests.builders import pretrain_job
 from tests.commands import robustsweep
 from workers.errors import UserError
+from workers.spec.model import ModelSpec
+from workers.spec.stage_specs import TrainSpec
 
 N, EPSILON = 40, 0.01
 
@@ -196,6 +207,30 @@ def test_an_audit_of_waveforms_can_be_verified(home: Path, randomised: bool) -> 
     assert found.robust_accuracy is not None
     checked = rs.verify(path, examples=16)
     assert checked.stands, checked.line
+
+
+def test_a_trained_model_with_other_settings_than_the_audited_is_told_with_the_options_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"network": "resnet18", "weights": "abcd1234", "data": "digits", "epsilon": "8/255"}
+    options = AuditOptions(**given, launch=LaunchOptions(space="", paths=Paths.resolve(home=tmp_path, store=None)))
+    audited, trained = pretrain_job().spec, ModelSpec(width=8, theta=0.9)
+    assert isinstance(audited, TrainSpec)
+    audited = audited.model_copy(update={"model": ModelSpec(tensorized=False)})
+    monkeypatch.setattr("orchestrator.audit.audit.adopted_model", lambda *_: trained)
+    said = _unlike_its_training(options, audited)
+    assert said is not None
+    assert {"model.tensorized=true", "model.theta=0.9", "model.width=8"} <= set(said.split())
+    assert _unlike_its_training(options, audited.model_copy(update={"model": trained})) is None
+    monkeypatch.undo()
+    assert _unlike_its_training(replace(options, weights="w.pt"), audited) is None
+
+
+def test_what_is_noted_beside_a_verdict_is_said_in_its_line() -> None:
+    checks = tuple(VerdictCheck(outcome, outcome, f"it {outcome}", {}) for outcome in ("passed", "noted"))  # type: ignore[arg-type]
+    verdict = ModelVerdict(model_key="k", description="a net", verdict="sound", checks=checks, judged_at=datetime.now(UTC))
+    found = AuditOutcome(name="a", rows=(), verdict=verdict, seconds=1.0, jobs=1, tried=("the suite",), following=None)
+    assert audit_lines(found)[0] == "verdict: sound; no attack is done yet; it noted"
 
 
 def test_a_budget_is_spent_by_the_clock() -> None:

@@ -40,7 +40,7 @@ def lost() -> None:
     raise ExecutorLostError("the cluster is gone")
 
 
-def launched(folder: Path, *, after: int, then: Callable[[], None]) -> tuple[int, str]:
+def launched(folder: Path, *, after: int, then: Callable[[], None], says_next: bool = True) -> tuple[int, str]:
     """Launch with an executor to which something happens after so many jobs; the exit code, and what was printed."""
     paths = Paths.resolve(home=folder, store=None)
 
@@ -62,7 +62,7 @@ def launched(folder: Path, *, after: int, then: Callable[[], None]) -> tuple[int
                 then()
 
     printed = io.StringIO()
-    options = LaunchOptions(str(write_space(folder)), paths, executor=lambda *_: Executor())
+    options = LaunchOptions(str(write_space(folder)), paths, executor=lambda *_: Executor(), says_next=says_next)
     return launch(options, Console(file=printed)), printed.getvalue()
 
 
@@ -73,6 +73,11 @@ def test_a_signal_stops_a_launch_with_the_code_that_shells_report(number: signal
     assert found == code, printed
     assert f"stopped after 1 of {JOBS} jobs; continue with: robustsweep launch" in printed
     assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_who_launches_for_another_command_names_no_command_of_its_own(tmp_path: Path) -> None:
+    _, printed = launched(tmp_path, after=1, then=killed_by(signal.SIGINT), says_next=False)
+    assert printed.rstrip().endswith(f"stopped after 1 of {JOBS} jobs")
 
 
 def test_a_signal_that_comes_when_all_jobs_are_done_stops_nothing(tmp_path: Path) -> None:

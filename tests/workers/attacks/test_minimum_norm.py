@@ -72,7 +72,7 @@ def test_the_step_to_a_plane_is_the_shortest_within_the_bounds(norm):
     points = torch.rand(40, 3, 5, generator=generator(1), dtype=torch.float64)
     slopes = torch.randn(40, 3, 5, generator=generator(2), dtype=torch.float64)
     values = 4 * torch.randn(40, generator=generator(3), dtype=torch.float64)
-    step = step_to_plane(points, values, Slopes.of(slopes), norm=norm, bounds=(0, 1))
+    step = step_to_plane(points, values, Slopes.of(slopes, norm=norm), bounds=(0, 1))
     assert 0 <= float((points + step).min()) <= float((points + step).max()) <= 1
     signs = slopes.sign() * -values.sign().view(-1, 1, 1)
     room = torch.where(signs > 0, 1 - points, points)
@@ -92,8 +92,8 @@ def test_the_step_to_a_plane_is_the_shortest_within_the_bounds(norm):
 
 def test_no_slope_is_no_step():
     points, nothing = 0.1 + 0.8 * torch.rand(3, 4), torch.zeros(3, 4)
-    assert torch.equal(step_to_plane(points, torch.ones(3), Slopes.of(nothing), norm="l2", bounds=(0, 1)), nothing)
-    small = step_to_plane(points, torch.full((3,), 1e-38), Slopes.of(torch.full((3, 4), 1e-37)), norm="l2", bounds=(0, 1))
+    assert torch.equal(step_to_plane(points, torch.ones(3), Slopes.of(nothing, norm="l2"), bounds=(0, 1)), nothing)
+    small = step_to_plane(points, torch.full((3,), 1e-38), Slopes.of(torch.full((3, 4), 1e-37), norm="l2"), bounds=(0, 1))
     torch.testing.assert_close(small, torch.full((3, 4), -0.025), rtol=1e-4, atol=1e-6)
 
 

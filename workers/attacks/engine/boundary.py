@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from workers.attacks.engine.hyperplane import Slopes, steepness, step_to_plane
+from workers.attacks.engine.hyperplane import Slopes, steepness, step_to_plane, summed
 from workers.attacks.engine.minimum_norm import Nearest
 from workers.attacks.engine.problem import Problem
 from workers.attacks.engine.queries import likeliest, linearised, over_likeliest, per_example
@@ -69,27 +69,28 @@ def walk(nearest: Nearest, points: Tensor, classes: Tensor, *, steps: int, overs
 def _stepped(problem: Problem, points: Tensor, classes: Tensor, *, onward: float, bias: float) -> Tensor:
     """Return the points after one step to the nearest boundary, mixed with a step there from the clean inputs (algorithm 1)."""
     norm, inputs, bounds = problem.settings.norm, problem.inputs, problem.bounds
-    values, slopes = linearised(problem, points, classes)
-    values, slopes = _of_the_nearest(values, slopes, problem)
-    prepared = Slopes.of(slopes)
-    way = step_to_plane(points, values, prepared, norm=norm, bounds=bounds)
+    values, slopes = _nearest_boundary(problem, *linearised(problem, points, classes))
+    prepared = Slopes.of(slopes, norm=norm)
+    way = step_to_plane(points, values, prepared, bounds=bounds)
     ahead = points.add(way, alpha=onward)
     if bias:
-        at_inputs = values + (slopes * (inputs - points)).flatten(1).sum(dim=1)
-        anew = step_to_plane(inputs, at_inputs, prepared, norm=norm, bounds=bounds)
+        at_inputs = values + summed(slopes * (inputs - points)).flatten()
+        anew = step_to_plane(inputs, at_inputs, prepared, bounds=bounds)
         share = _share(problem.ball.distances(way), problem.ball.distances(anew), most=bias).to(points.dtype)
         ahead = torch.lerp(ahead, inputs.add(anew, alpha=onward), per_example(share, points))
     return ahead.clamp_(*bounds)
 
 
-def _of_the_nearest(values: Tensor, slopes: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
+def _nearest_boundary(problem: Problem, values: Tensor, slopes: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Return the value, (batch,), and the slopes, (batch, *shape), of the boundary that is nearest if it is linear."""
-    if values.shape[1] == 1:
-        return values[:, 0], slopes[:, 0]
-    rises = steepness(slopes.flatten(2), norm=problem.settings.norm)
+    if len(slopes) == 1:
+        return values[:, 0], slopes[0]
+    rises = torch.stack([steepness(each, norm=problem.settings.norm) for each in slopes], dim=1)
     chosen = (values.abs() / rises.clamp_min(torch.finfo(rises.dtype).tiny)).argmin(dim=1)
-    each = torch.arange(len(values), device=values.device)
-    return values[each, chosen], slopes[each, chosen]
+    nearest = slopes[0]
+    for k, each in enumerate(slopes[1:], start=1):
+        nearest = torch.where(per_example(chosen == k, each), each, nearest)
+    return values.gather(1, chosen[:, None])[:, 0], nearest
 
 
 def _share(one: Tensor, other: Tensor, *, most: float) -> Tensor:

@@ -120,7 +120,7 @@ def _radii(nearest: Nearest, radii: Tensor, reached: Tensor, needed: Tensor, *, 
 
 def _needed(problem: Problem, points: Tensor, slopes: Tensor, logits: Tensor) -> Tensor:
     sizes = problem.ball.distances(points - problem.inputs)
-    rises = steepness(slopes.flatten(1), norm=problem.settings.norm)
+    rises = steepness(slopes, norm=problem.settings.norm)
     distances = problem.goal.losses(logits).abs() / rises.clamp_min(torch.finfo(rises.dtype).tiny)
     return (sizes + distances).to(slopes.dtype)
 

@@ -101,16 +101,21 @@ class L2Ball(Ball):
 
     @staticmethod
     def distances(offsets: Tensor) -> Tensor:
-        lengths: Tensor = torch.linalg.vector_norm(offsets.flatten(1).double(), dim=1)
+        lengths: Tensor = torch.linalg.vector_norm(offsets, dim=axes_of_values(offsets), dtype=torch.float64)
         return lengths
 
 
 BALLS: dict[NormName, type[Ball]] = {"l2": L2Ball, "linf": LinfBall}
 
 
+def axes_of_values(examples: Tensor) -> tuple[int, ...]:
+    """Return all axes but the first: to reduce over these copies nothing, whatever the memory layout; to flatten them may."""
+    return tuple(range(1, examples.ndim))
+
+
 def largest(values: Tensor) -> Tensor:
     """Return the largest magnitude of each example's values, NaN where one is NaN, shaped to divide by."""
-    axes = tuple(range(1, values.ndim))  # on a CPU, vector_norm takes twenty times as long
+    axes = axes_of_values(values)  # on a CPU, vector_norm takes twenty times as long
     return torch.maximum(values.amax(dim=axes, keepdim=True), values.amin(dim=axes, keepdim=True).neg_())
 
 

@@ -182,25 +182,24 @@ def likeliest(problem: Problem, count: int) -> Tensor:
     return others.topk(min(count, logits.shape[1] - 1), dim=1).indices
 
 
-def linearised(problem: Problem, points: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the differences of the logits of `classes`, (batch, k), and of the label at the points, (batch, k), and their gradients,
-    (batch, k, *shape). On a randomised net both are means over `eot_samples` fresh draws."""
+def linearised(problem: Problem, points: Tensor, classes: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Return the differences of the logits of `classes`, (batch, k), and of the label at the points, (batch, k), and the gradient of each
+    of the k, (batch, *shape). On a randomised net all are means over `eot_samples` fresh draws."""
     draws = 1 if problem.deterministic else problem.settings.eot_samples
     values, slopes = _jacobian(problem, points, classes)
     for _ in range(draws - 1):
         more, steeper = _jacobian(problem, points, classes)
-        values, slopes = values + more, slopes + steeper
-    return values / draws, slopes / draws
+        values, slopes = values + more, [one + other for one, other in zip(slopes, steeper, strict=True)]
+    return (values, slopes) if draws == 1 else (values / draws, [one / draws for one in slopes])
 
 
-def _jacobian(problem: Problem, points: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+def _jacobian(problem: Problem, points: Tensor, classes: Tensor) -> tuple[Tensor, list[Tensor]]:
     leaf, last = points.detach().requires_grad_(), classes.shape[1] - 1
     with torch.enable_grad():
         logits = problem.logits(leaf)
         differences = logits.gather(1, classes) - logits.gather(1, problem.goal.labels[:, None])
         totals = differences.sum(dim=0).unbind()
-    slopes = [torch.autograd.grad(total, leaf, retain_graph=k < last)[0] for k, total in enumerate(totals)]
-    return differences.detach(), torch.stack(slopes, dim=1)
+    return differences.detach(), [torch.autograd.grad(total, leaf, retain_graph=k < last)[0] for k, total in enumerate(totals)]
 
 
 def chosen_per_example(flags: Tensor, points: Tensor, others: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from orchestrator.statistics.verdict import judge, reasons
+from orchestrator.statistics.verdict import AttackEvidence, judge, reasons
 from orchestrator.statistics.verdict.checks import (
     check_black_box,
     check_enough,
@@ -16,9 +16,10 @@ from orchestrator.statistics.verdict.checks import (
     check_single_step,
     check_smoothed,
     check_step_sizes,
+    check_together,
     check_unbounded,
 )
-from tests.orchestrator.statistics.verdict.evidence import attack_evidence, evidence, leaving
+from tests.orchestrator.statistics.verdict.evidence import N, attack_evidence, evidence, leaving
 
 PGD = attack_evidence("pgd", 0.4)
 SOUND = (
@@ -251,6 +252,37 @@ def test_a_smoothed_attack_is_no_measure_of_what_gradients_find():
 def test_an_attack_that_chooses_its_step_sizes_must_not_beat_those_of_a_fixed_one(left, outcome):
     assert check_step_sizes(evidence(PGD, attack_evidence("apgd_ce", left))).outcome == outcome
     assert check_step_sizes(evidence(PGD)) is None
+
+
+def probes(left: int, each: int) -> list[AttackEvidence]:
+    """PGD, which leaves so many right, and two attacks that do too, but fool `each` examples that none of the others does."""
+    places = np.arange(N)
+    found = {"pgd": places < left}
+    for turn, attack in enumerate(("apgd_ce", "square")):
+        alone = (places >= turn * each) & (places < (turn + 1) * each)
+        found[attack] = (places < left) & ~alone | (places >= left) & (places < left + each)
+    return [attack_evidence(attack, right[None], probe=True) for attack, right in found.items()]
+
+
+@pytest.mark.parametrize(
+    ("left", "each", "outcome"), [(60, 2, "passed"), (60, 4, "noted"), (60, 15, "noted"), (14, 4, "suspicious"), (9, 3, "noted")]
+)
+def test_attacks_that_alone_are_no_stronger_than_pgd_must_not_be_together(left, each, outcome):
+    """It is in doubt where most of what PGD leaves falls, beyond chance; else the verdict stands, and says what PGD alone is worth."""
+    found = evidence(*SOUND, *(replace(item, place="diagnosis") for item in probes(left, each)))
+    judgement = judge(found)
+    (check,) = (check for check in judgement.checks if check.name == "together")
+    assert (check.outcome, check.numbers["gain"]) == (outcome, pytest.approx(2 * each / N))
+    assert f"all together 8/255, leaves {left - 2 * each}.0 % right; pgd 8/255, 20 steps, {left}.0 %" in check.reason
+    assert {other.outcome for other in judgement.checks if other != check} == {"passed"}
+    assert judgement.verdict == ("suspicious" if outcome == "suspicious" else "sound")
+    assert reasons(judgement.checks) == (() if outcome == "passed" else (f"together {outcome}: {check.reason}",))
+
+
+def test_only_attacks_of_one_effort_are_put_together_and_none_on_a_model_that_draws():
+    assert check_together(evidence(*probes(14, 4), randomised=True)) is None
+    assert check_together(evidence(*(replace(item, probe=False) for item in probes(14, 4)))) is None
+    assert check_together(evidence(*probes(14, 4)[1:])) is None
 
 
 @pytest.mark.parametrize(("longer", "outcome"), [(0.88, "passed"), (0.8, "suspicious"), (0.6, "suspicious")])
