@@ -34,7 +34,8 @@ def render_page(page_data: PageData, sections: Sequence[PageSection], *, written
     table = results_table(page_data.rows, columns=page_data.figure_rows.columns)
     results = packed_table(replace(table, notes=footnotes(table)), fill_with="finished evaluations or attacks; this sweep has none yet")
     corrupted = packed_table(corruptions_table(page_data.corruptions), fill_with="a space with a section corruptions; none is measured yet")
-    glance, *others = section_bodies(sections)
+    glance, *others = section_bodies([sections[0], *(section for section in sections[1:] if section.choices or section.notes)])
+    absent = [section for section in sections[1:] if not (section.choices or section.notes)]
     bodies = [
         *([glance] if page_data.findings.picture else []),
         ("results", "Results", results),
@@ -42,6 +43,7 @@ def render_page(page_data: PageData, sections: Sequence[PageSection], *, written
         ("verdicts", "Verdicts", verdicts_html(page_data)),
         *others,
         ("adversarial", "Adversarial examples", grids_html(page_data.grids, page_data.unshown)),
+        *([("absent", "Not in this sweep", fill("absent.html", package=_PACKAGE, sections=absent))] if absent else []),
         ("provenance", "Provenance", provenance_html(page_data, written_at=written_at or datetime.now(UTC))),
     ]
     said = [*page_data.findings.sentences, *page_data.gaps, _summary(page_data)]

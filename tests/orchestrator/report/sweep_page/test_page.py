@@ -62,6 +62,8 @@ def test_sections_without_data_say_in_one_line_what_would_fill_them(tmp_path: Pa
     assert "<figure " not in page
     for section in page.split("<section ")[1:]:
         assert "To fill this: " in section or 'id="provenance"' in section
+    together = page.split('<section id="absent">')[1].split("</section>")[0]
+    assert together.count("To fill this: ") == together.count("<dt ") > len(page.split("<section ")[1:])
 
 
 def test_provenance_says_where_results_come_from(fill_store: FillStore, tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_the_answer_is_first_then_results_and_verdicts_with_each_check_and_prove
     assert len(verdicts) == 4
     page = written(url, tmp_path)
     order = ("<h1>small", '<p class="lead">a &lt;b&gt;', "<p>Best at 16/255: ", "<p>At 16/255, ", "<p>What mattered at 16/255: ")
-    order += tuple(f'<section id="{name}">' for name in ("glance", "results", "verdicts", "accuracy", "pareto", "surfaces", "provenance"))
+    order += tuple(f'<section id="{name}">' for name in ("glance", "results", "verdicts", "accuracy", "pareto", "absent", "provenance"))
     assert [page.index(part) for part in order] == sorted(page.index(part) for part in order)
     section = page.split('<section id="verdicts">')[1].split("</section>")[0]
     for verdict in verdicts:
