@@ -91,7 +91,9 @@ def check_overstated(name: str, pairs: list[AttackPair]) -> VerdictCheck:
 
 
 def not_made(name: str, what: str) -> VerdictCheck:
-    return VerdictCheck(name, "not made", f"{what}, on {FEWEST_EXAMPLES} examples or more: missing; add `diagnosis: {{}}`", {})
+    return VerdictCheck(
+        name, "not made", f"{what}, on {FEWEST_EXAMPLES} examples or more: missing; a `diagnosis: {{}}` of so many makes it", {}
+    )
 
 
 def percent(share: float) -> str:

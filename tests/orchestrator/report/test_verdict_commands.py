@@ -62,7 +62,7 @@ def test_each_verdict_is_shown_with_its_checks_the_gravest_first(home: Path) -> 
     expected = ((UNSOUND, "unsound"), (UNDIAGNOSED, "suspicious"), (SOUND, "sound"))
     places = [text.index(f"model {model.key[:8]}: {verdict}") for model, verdict in expected]
     assert places == sorted(places)
-    for word in ("gradients", "single_step", "black_box", "more_steps", "other_loss", "unbounded", "not made", "add `diagnosis: {}`"):
+    for word in ("gradients", "single_step", "black_box", "more_steps", "other_loss", "unbounded", "not made", "`diagnosis: {}`"):
         assert word in text
 
 
