@@ -64,7 +64,7 @@ def _model(number: int, *, sweep: int, examples: int, generator: np.random.Gener
     cells = list(itertools.product(ATTACKS, KNOWLEDGE, EPSILONS, range(REPEATS)))
     attacks = [_key("attack", number, *cell) for cell in cells]
     keys = [(model, "pretrain"), *((key, "evaluate") for key in clean), *((key, "attack") for key in attacks)]
-    spec = json.dumps({"stage": "attack", "model": {"theta": theta}, "data": {"name": "cifar10"}, "filling": "x" * 600})
+    spec = json.dumps({"stage": "evaluate", "data": {"name": "cifar10"}, "repeat": 0, "filling": "x" * 600})
     yield JobRecord, [{"key": key, "key_version": 1, "stage": stage, "spec": spec, "state": "done"} for key, stage in keys]
     yield JobParentRecord, [{"child_key": key, "role": "model", "parent_key": model} for key, _ in keys[1:]]
     yield SweepJobRecord, [{"sweep_id": sweep, "job_key": key, "in_space": True, "stage": stage} for key, stage in keys]
@@ -75,7 +75,7 @@ def _model(number: int, *, sweep: int, examples: int, generator: np.random.Gener
     yield WorstCaseRecord, [_worst(model, knowledge, epsilon, examples) for knowledge in (*KNOWLEDGE, "any") for epsilon in EPSILONS]
     measured = {"model_key": model, "n_examples": examples, "batch_size": 256, **_ran(number)}
     flags = generator.integers(0, 256, (len(keys), -(-examples // 8)), dtype=np.uint8)
-    counts = (generator.random(len(keys)) * examples).astype(int).tolist()
+    counts = np.bitwise_count(flags).sum(axis=1).tolist()  # of the whole bytes that all benchmarks fill
     yield CleanResultRecord, [_outcome(key, repeat, flags[repeat], counts[repeat]) | measured for repeat, key in enumerate(clean)]
     yield (
         AttackResultRecord,
