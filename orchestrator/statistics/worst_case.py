@@ -66,6 +66,12 @@ def worst_cases_of_each(measured: Iterable[tuple[Sequence[Flags], bool, Sequence
     return found + _scored(waiting)
 
 
+def survivors(attacks: Iterable[Flags]) -> Flags:
+    """Return the examples, (examples,), that a deterministic net classifies right under all attacks, each of flags (..., examples)."""
+    survived: Flags = np.logical_and.reduce([flags.all(axis=tuple(range(flags.ndim - 1))) for flags in attacks])
+    return survived
+
+
 _Table = tuple[CorrectCounts, CorrectCounts]
 """Numbers of times that each example was right under each attack in each fold, (attacks, folds, examples), and of how many, (attacks,
 folds)."""
@@ -91,7 +97,7 @@ def _parts(attacks: Sequence[Flags], more: Sequence[Flags], *, randomised: bool)
     examples = attacks[0].shape[2]
     more = [flags[:, :, :examples] for flags in more if not randomised or flags[:, :, 0].size >= FEWEST_FOLDS]
     if not randomised:
-        survived: Flags = np.logical_and.reduce([flags.all(axis=(0, 1)) for flags in attacks])
+        survived = survivors(attacks)
         for flags in more:
             survived[: flags.shape[2]] &= flags.all(axis=(0, 1))
         return survived.astype(np.float64)[None, None]

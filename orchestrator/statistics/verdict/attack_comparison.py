@@ -5,10 +5,9 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from orchestrator.statistics.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, ModelEvidence
 from orchestrator.statistics.verdict.paired import chance_of_gain
+from orchestrator.statistics.worst_case import survivors
 
 CheckOutcome = Literal["passed", "noted", "suspicious", "failed", "not made"]
 """`noted` is no doubt of the model, but of a figure: it is said beside the verdict."""
@@ -132,7 +131,7 @@ def against_the_strongest(references: list[AttackEvidence], challengers: list[At
 
 def all_together(items: list[AttackEvidence]) -> AttackEvidence:
     """Return what attacks on the same examples of a deterministic model leave right together, as one attack."""
-    left = np.logical_and.reduce([flags.all(axis=0) for item in items for flags in item.flags])[None]
+    left = survivors(flags for item in items for flags in item.flags)[None]
     return replace(items[0], attack="all together", settings={}, one_step=None, rows=1, n_correct=int(left.sum()), load=lambda: [left])
 
 

@@ -44,7 +44,7 @@ def stat_key(description: str, paths: Iterable[Path]) -> str:
         try:
             stat = path.stat()
         except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+            raise DataError(f"{path}: cannot be read: {os_reason(error)}") from error
         digest.update(f"\n{path.name}/{stat.st_size}/{stat.st_mtime_ns}".encode())
     return digest.hexdigest()[:32]
 

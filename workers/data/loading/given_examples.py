@@ -14,6 +14,12 @@ _EXACT: dict[str, tuple[float, int]] = {"uint8": (0.0, 255), "int16": (-1.0, 32_
 """Coded values: the lower bound of what they stand for, and the number to divide by."""
 _LABEL = "label"
 _CHANNELS = (1, 3)
+_OTHERWISE: dict[Modality, str] = {
+    "image": "must be (channels, height, width); a grey image has one channel, inputs[:, None]; "
+    'waveforms are declared, @dataset(modality="audio")',
+    "audio": 'must be (channels, samples), or declared as images, @dataset(modality="image")',
+}
+"""Messages about examples that are declared as these and are others."""
 _FEWEST_DIMENSIONS, _MOST_DIMENSIONS, _PAIR = 3, 4, 2
 
 
@@ -68,25 +74,17 @@ def derived_info(train: Arrays, test: Arrays) -> DatasetInfo:
     return DatasetInfo(n_classes, inputs.shape[1:], *_moments(inputs), *_bounds(inputs, test_inputs))
 
 
-def require_modality(name: str, shape: tuple[int, ...], modality: Modality) -> None:
-    """Check that a data set's examples, of a shape, are such as their author says.
+def require_modality(name: str, info: DatasetInfo, modality: Modality) -> None:
+    """Check that a data set's examples are such as their author says.
 
     Raises:
         DataError: they are waveforms, say, and called images; or an image's channels stand last.
     """
-    if modality == "image" and len(shape) < _MOST_DIMENSIONS - 1:
-        raise DataError(
-            f"dataset {name}: examples of shape {shape}: must be (channels, height, width); a grey image has one channel, inputs[:, None]; "
-            'waveforms are declared, @dataset(modality="audio")'
-        )
-    if modality == "audio" and len(shape) != _MOST_DIMENSIONS - 2:
-        raise DataError(
-            f'dataset {name}: examples of shape {shape}: must be (channels, samples), or declared as images, @dataset(modality="image")'
-        )
-    if modality == "image" and shape[-1] in _CHANNELS and shape[0] not in _CHANNELS:
-        raise DataError(
-            f"dataset {name}: examples of shape {shape}: the channels stand last; must stand first; inputs.transpose(0, 3, 1, 2)"
-        )
+    said = f"dataset {name}: examples of shape {info.shape}:"
+    if info.modality != modality:
+        raise DataError(f"{said} {_OTHERWISE[modality]}")
+    if modality == "image" and info.shape[-1] in _CHANNELS and info.shape[0] not in _CHANNELS:
+        raise DataError(f"{said} the channels stand last; must stand first; inputs.transpose(0, 3, 1, 2)")
 
 
 def _moments(inputs: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -179,7 +179,7 @@ class DataSource:
         if not isinstance(loaded, Dataset):
             raise DataError(f"dataset {self.component.name}: returned {type(loaded).__name__}, must be a Dataset or a pair (train, test)")
         info = self.info_of(loaded)
-        require_modality(self.component.name, info.shape, self.component.facts.modality)
+        require_modality(self.component.name, info, self.component.facts.modality)
         splits = [split for split in (loaded.train, loaded.test, loaded.validation) if split is not None]
         for inputs, labels in (checked(split.arrays) for split in splits):
             if inputs.shape[1:] != info.shape:
