@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from orchestrator.driver.scheduling.critical_path import CriticalPathQueue
+from orchestrator.naming.names import counted
 from orchestrator.planning.job_cost import SIMILAR_STAGES, cost, effort
 from orchestrator.planning.plan import Plan
 from orchestrator.store.reading.timings import Timing
@@ -149,7 +150,7 @@ def render_estimate(found: TimeEstimate, *, price: float | None) -> RenderableTy
     """Return the estimate as text; `price` is that of one worker for an hour."""
     if found.device is None:
         return Text("\nestimate: none, since the database holds no finished job; a small sweep of the same networks gives the rates")
-    workers = "1 worker" if found.workers == 1 else f"{found.workers} workers"
+    workers = counted(found.workers, "worker")
     lines = [
         f"\nestimate: {clock(found.wall)} with {workers}, {clock(found.work)} of work, by {found.timed:,} jobs timed on {found.device}"
     ]
