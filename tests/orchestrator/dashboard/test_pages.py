@@ -10,6 +10,7 @@ from orchestrator.dashboard import streamlit_app
 from orchestrator.store import open_store, record_result, result_rows, start_attempt
 from orchestrator.tables.results_table import render_results
 from tests.builders import result_of, small_plan
+from tests.orchestrator.search.synthetic import Laboratory, searched, space_text
 from tests.stored import begin_driving, record_sweep
 
 PAGES = ("progress", "results", "figures", "search", "models", "examples", "surfaces")
@@ -41,6 +42,17 @@ def test_progress_counts_jobs_and_shows_the_traceback_of_what_failed(home: Path)
     assert stages["failed"].tolist()[:2] == [1, 0]
     assert stages["blocked"].sum() > 0
     assert any("JobError" in str(code.value) and "Traceback" in str(code.value) for code in page.code)
+
+
+def test_a_search_that_was_stopped_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("ROBUSTSWEEP_HOME", str(tmp_path))
+    laboratory = Laboratory(tmp_path, f"sqlite:///{tmp_path / 'results.db'}")
+    with laboratory.open(searched(space_text(n_trials=3, n_parallel=1))) as (_, _search, sweep):
+        assert sweep.take() is not None
+        page = shown("progress")
+        assert "1 of 3 trials begun (1 running)" in page.text[0].value
+        assert "ETA of begun trials" in {metric.label for metric in page.metric}, "nobody knows how long the next trials take"
+    assert re.match(r"Not running(, \d+ jobs left)?\. 1 of 3 trials begun \(1 interrupted\)\.", shown("progress").text[0].value)
 
 
 def test_a_filter_changes_the_table(home: Path) -> None:

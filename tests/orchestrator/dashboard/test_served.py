@@ -23,9 +23,10 @@ def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None
     with dashboard(swept) as (_, address), Browser() as browser:
         viewer = Viewer(browser, address)
         for page in ("progress", "results", "figures", "search", "models", "examples", "surfaces"):
-            viewer.visit("" if page == "progress" else page)
+            viewer.visit(page)
             assert browser.evaluate("document.title") == f"{page.capitalize()} - robustsweep"
             assert not viewer.count('[data-testid="stException"], [data-testid="stAlert"]'), f"{page}: {viewer.text()}"
+            assert not viewer.count("[role=dialog]"), f"/{page} is not found"
             if page in FIGURES:
                 wait(lambda: viewer.count(".js-plotly-plot .main-svg"))
                 wait(lambda: viewer.colours(".js-plotly-plot .main-svg", vivid=True))
@@ -36,6 +37,8 @@ def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None
                 wait(lambda: len(set(viewer.column("attack"))) > 1)
                 viewer.pick("attack", "fgsm")
                 wait(lambda: set(viewer.column("attack")) == {"fgsm"})
+        browser.send("Page.navigate", url=f"{address}/?sweep=tiny")
+        wait(lambda: browser.evaluate("location.pathname + location.search") == "/progress?sweep=tiny")
         assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked somebody else"
 
 
