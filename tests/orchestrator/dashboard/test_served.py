@@ -36,7 +36,7 @@ def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None
                 wait(lambda: len(set(viewer.column("attack"))) > 1)
                 viewer.pick("attack", "fgsm")
                 wait(lambda: set(viewer.column("attack")) == {"fgsm"})
-        assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked somebody else"
+        assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked another host"
 
 
 @pytest.mark.parametrize(
