@@ -157,7 +157,7 @@ class WorkerProcesses:
         return started
 
     def start_ahead(self, *, most: int) -> None:
-        """Start a process before there is a job for it, which then does not wait for the imports; unless one is idle, or there are `most`."""
+        """Start a process before there is a job for it, which then does not wait for imports; none if one is idle, or there are `most`."""
         if self.idle() is None and len(self) < most:
             self.start()
 
