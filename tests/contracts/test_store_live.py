@@ -70,7 +70,7 @@ def test_finished_jobs_say_how_fast_and_where_the_sweep_is_computed(store: Store
     begin_driving(store, "small", "host", 1)
     for job in plan[:3]:
         record_result(store, job, result_of(job), attempt_id=start_attempt(store, "small", job.key))
-    record_result(store, plan[3], result_of(plan[3]), attempt_id=None)  # found by its artifact: nobody knows when it ran
+    record_result(store, plan[3], result_of(plan[3]), attempt_id=None)  # found by its artifact: when it ran is unknown
     finished = finished_jobs(store, "small")
     assert [job.key for job in finished] == [job.key for job in reversed(plan[:3])]
     assert [job.key for job in finished_jobs(store, "small", stage="pretrain")] == [plan[0].key]

@@ -39,7 +39,7 @@ def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None
                 wait(lambda: set(viewer.column("attack")) == {"fgsm"})
         browser.send("Page.navigate", url=f"{address}/?sweep=tiny")
         wait(lambda: browser.evaluate("location.pathname + location.search") == "/progress?sweep=tiny")
-        assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked somebody else"
+        assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked another host"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from workers.errors import UserError
 
 MODEL = MirroredModel("c0ffee", "tiny", "pretrain theta 1", {"model.theta": "1"})
 NUMBERS = [Entry(MODEL, {"loss": 1 / (1 + epoch)}, epoch, "epoch") for epoch in range(3)]
-NOBODY = "mlflow:http://127.0.0.1:9"
+NO_SERVER = "mlflow:http://127.0.0.1:9"
 
 
 class Kept:
@@ -117,13 +117,13 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
 
 
 def test_a_launch_goes_on_without_a_server_and_says_how_to_mirror_later(tmp_path: Path) -> None:
-    code, ran, printed = launched(tmp_path, mirror=[NOBODY])
+    code, ran, printed = launched(tmp_path, mirror=[NO_SERVER])
     assert (code, len(ran)) == (0, JOBS)
-    assert re.search(rf"--mirror {NOBODY}: (\d+) of \1 entries were not mirrored: no answer: ", printed)
-    assert f"later: robustsweep mirror tiny {NOBODY} --home {tmp_path}" in printed
-    sent = robustsweep("mirror", "tiny", NOBODY, "--home", tmp_path / "home", cwd=tmp_path)
+    assert re.search(rf"--mirror {NO_SERVER}: (\d+) of \1 entries were not mirrored: no answer: ", printed)
+    assert f"later: robustsweep mirror tiny {NO_SERVER} --home {tmp_path}" in printed
+    sent = robustsweep("mirror", "tiny", NO_SERVER, "--home", tmp_path / "home", cwd=tmp_path)
     assert sent.returncode == 2
-    assert sent.stderr.startswith(f"robustsweep: mirror tiny: {NOBODY}: no answer: ")
+    assert sent.stderr.startswith(f"robustsweep: mirror tiny: {NO_SERVER}: no answer: ")
 
 
 def _scalars(folder: Path) -> dict[str, dict[str, list[tuple[int, float]]]]:
