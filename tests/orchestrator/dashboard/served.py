@@ -19,7 +19,7 @@ from tests.browsers import Browser
 from tests.commands import PROGRAM, environment
 
 VIVID = 60
-_SECONDS = 60.0
+_SECONDS = 240.0
 _READY = """(() => {
   const app = document.querySelector('.stApp');
   return !!app && app.getAttribute('data-test-script-state') === 'notRunning'
