@@ -119,6 +119,14 @@ class Viewer:
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.browser.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def press(self, key: str, *, times: int = 1, shift: bool = False) -> None:
+        """Press `Tab`, `ArrowDown` or the space bar."""
+        code = {"Tab": 9, "ArrowDown": 40, " ": 32}[key]
+        named = {"key": key, "code": key.strip() or "Space", "windowsVirtualKeyCode": code, "modifiers": 8 * shift}
+        for _ in range(times):
+            for kind in ("rawKeyDown", "keyUp"):
+                self.browser.send("Input.dispatchKeyEvent", type=kind, **named)
+
     def colours(self, selector: str, *, vivid: bool = False) -> int:
         """How many colours, or vivid ones, the first element of that selector has on the screen; axes and letters are greyish."""
         self.browser.evaluate(f"document.querySelector({json.dumps(selector)}).scrollIntoView()")
