@@ -106,7 +106,7 @@ def attempts_of(store: Store) -> dict[str, list[str]]:
 
 
 def assert_sound(store: Store) -> None:
-    """Every job is done, by one attempt that ended after it began, and nobody drives."""
+    """Every job is done, by one attempt that ended after it began, and no driver is left."""
     with store.reading() as connection:
         columns = AttemptRecord.job_key, AttemptRecord.started_at, AttemptRecord.finished_at, AttemptRecord.outcome
         rows = connection.execute(select(*columns)).all()

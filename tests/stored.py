@@ -26,7 +26,7 @@ def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
 
 
 def begin_driving(store: Store, sweep: str, host: str, pid: int) -> Lease:
-    """A driver takes the sweep from whoever has it: attempts that were left running are interrupted, failed jobs planned again."""
+    """A driver takes the sweep from the one that has it: attempts that were left running are interrupted, failed jobs planned again."""
     while True:
         seen, _ = holder_of(store, sweep)
         try:

@@ -49,7 +49,7 @@ def _row(parameter: Any, context: Any) -> tuple[str, str, str]:
     variable = f" Also by {code(said['env var'])}." if "env var" in said else ""
     default = "required" if "required" in said else said.get("default", "")
     named = parameter.opts[0].upper() if parameter.param_type_name == "argument" else flags
-    if "|" in named:  # a cell of the first column is as narrow as it can be: choices are said beside it
+    if "|" in named:  # a cell of the first column is as narrow as it can be: choices are said next to it
         named, _, choices = named.partition(" <")
         about += f" One of {', '.join(map(code, choices.rstrip('>').split('|')))}."
     return code(named), about + variable, default

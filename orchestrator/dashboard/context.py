@@ -15,10 +15,19 @@ from orchestrator.store import Store, open_store
 _PAGES: dict[str, st.Page] = {}
 
 
-def page(title: str, function: Callable[[], None], *, default: bool = False) -> st.Page:
+def page(title: str, function: Callable[[], None]) -> st.Page:
     """Register a page of the menu by its title."""
-    _PAGES[title] = st.Page(function, title=title, url_path=title.lower(), default=default)
+    _PAGES[title] = st.Page(function, title=title, url_path=title.lower())
     return _PAGES[title]
+
+
+def start_page(shown: st.Page) -> st.Page:
+    """Return the page at `/`, which shows another: Streamlit serves the page that is the default at no address but that."""
+
+    def start() -> None:
+        st.switch_page(shown, query_params=st.query_params.to_dict())
+
+    return st.Page(start, title=shown.title, url_path="start", default=True, visibility="hidden")
 
 
 def go_to(title: str) -> None:

@@ -11,6 +11,7 @@ from orchestrator.dashboard.elements import TILE, choose_sweep, draw, frame, sho
 from orchestrator.dashboard.machine import Machine, gpus, look
 from orchestrator.dashboard.pace import pace_figure
 from orchestrator.driver.scheduling.time_left import WINDOW, TimeLeft, busy_workers, per_minute, time_of_status
+from orchestrator.naming.names import counted
 from orchestrator.store import Failure, Store, SweepStatus, failures, sweep_status
 from orchestrator.store.leases.leases import age
 from orchestrator.store.reading.dashboard_queries import (
@@ -24,6 +25,7 @@ from orchestrator.store.reading.dashboard_queries import (
 )
 from orchestrator.store.reading.values import STATES
 from orchestrator.store.schema.base import utc_now
+from orchestrator.tables.status_table import trials_line
 from orchestrator.terminal.console import clock
 from workers.spec.fields import Stage
 
@@ -106,7 +108,7 @@ def _seconds(store: Store, status: SweepStatus, finished: list[FinishedJob], min
 def _headline(watched: WatchedSweep) -> None:
     counts = watched.status.totals
     total = sum(counts.values())
-    st.text(_who(watched.status, total - counts["done"]))
+    st.text(_who(watched.status))
     st.progress(counts["done"] / total if total else 0.0)
     with st.container(horizontal=True):
         st.metric(f"Done, of {total:,}", f"{counts['done']:,}", border=True, width=TILE)
@@ -115,17 +117,22 @@ def _headline(watched: WatchedSweep) -> None:
         pace = per_minute(watched.recent, since=watched.since, until=watched.until)
         when = "in the last 10 minutes" if watched.status.driver_alive else "in the sweep's last 10 minutes"
         st.metric("Jobs a minute", f"{pace:.1f}", border=True, width=TILE, help=f"Finished by this sweep {when}.")
-        st.metric("ETA", _end(watched), border=True, width=TILE, help=_basis(watched.left))
+        of_trials = " of begun trials" if watched.status.trials is not None else ""
+        st.metric(f"ETA{of_trials}", _end(watched), border=True, width=TILE, help=_basis(watched.left))
     if watched.left.seconds is not None:
-        st.caption(f"Estimated end: {at(watched.until + timedelta(seconds=watched.left.seconds))}. Last update: {_second(watched.until)}.")
+        end = at(watched.until + timedelta(seconds=watched.left.seconds))
+        st.caption(f"Estimated end{of_trials}: {end}. Last update: {_second(watched.until)}.")
 
 
-def _who(status: SweepStatus, left: int) -> str:
+def _who(status: SweepStatus) -> str:
+    trials = "" if status.trials is None else f" {trials_line(status.trials)}."
     if status.driver_alive:
         beat = age(timedelta(seconds=status.silent_seconds or 0.0))
-        return f"Running on {status.driver_host}, process {status.driver_pid}, since {at(status.launched_at)} (last heartbeat {beat} ago)."
+        since = f"since {at(status.launched_at)} (last heartbeat {beat} ago)"
+        return f"Running on {status.driver_host}, process {status.driver_pid}, {since}.{trials}"
     died = "" if status.silent_seconds is None else f" Its driver, process {status.driver_pid} on {status.driver_host}, died."
-    return f"{'Finished' if left == 0 else f'Not running, {left} jobs left'}.{died} Last launched: {at(status.launched_at)}."
+    jobs = f", {counted(status.jobs_left, 'job')} left" if status.jobs_left else ""
+    return f"{'Finished' if status.is_finished else f'Not running{jobs}'}.{died}{trials} Last launched: {at(status.launched_at)}."
 
 
 def _end(watched: WatchedSweep) -> str:

@@ -1,4 +1,4 @@
-"""Executor on processes of this machine: each is started when a job is ready for it, and keeps its caches from job to job."""
+"""Executor on processes of this machine: one is started ahead of the jobs that wait, and each keeps its caches from job to job."""
 
 import os
 import secrets
@@ -43,7 +43,8 @@ class ProcessesExecutor:
                 while self._give(hand_out, processes, most=sweep.slots):
                     pass
                 for process in processes.changed(seconds=_PAUSE_SECONDS):
-                    _listen(process, processes, hand_out)
+                    if _listen(process, processes, hand_out) and sweep.queue.total("waiting"):
+                        processes.start_ahead(most=sweep.slots)
 
     def _give(self, hand_out: HandOut, processes: "WorkerProcesses", *, most: int) -> bool:
         """Give jobs to an idle process, or to a new one if there are fewer than `most`; return whether there were jobs and a process."""
@@ -71,8 +72,8 @@ def process_slots(resources: Resources) -> int:
     return max(1, min(found, resources.workers or found))
 
 
-def _listen(process: "WorkerProcess", processes: "WorkerProcesses", hand_out: HandOut) -> None:
-    """Pass on one message of a process, or its death."""
+def _listen(process: "WorkerProcess", processes: "WorkerProcesses", hand_out: HandOut) -> bool:
+    """Pass on one message of a process, or its death; return whether it has begun a batch."""
     message = process.message()
     name = process.batch
     if message is None:
@@ -86,6 +87,7 @@ def _listen(process: "WorkerProcess", processes: "WorkerProcesses", hand_out: Ha
         hand_out.end(message[ENDED], died=False)
     elif name is not None:
         hand_out.report(name, message)
+    return message is not None and BEGUN in message
 
 
 class WorkerProcess:
@@ -153,6 +155,11 @@ class WorkerProcesses:
         started = self._start()
         self._processes[started.connection] = started
         return started
+
+    def start_ahead(self, *, most: int) -> None:
+        """Start a process before there is a job for it, which then does not wait for imports; none if one is idle, or there are `most`."""
+        if self.idle() is None and len(self) < most:
+            self.start()
 
     def changed(self, *, seconds: float) -> list[WorkerProcess]:
         """Wait for messages of processes, and for their ends; return these processes."""

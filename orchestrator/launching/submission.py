@@ -28,7 +28,7 @@ from workers.weights.place import WeightsPlace
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_BESIDE = Path("launched")
+_LAUNCHED = Path("launched")
 _EXIT_INTERRUPTED = 130
 _PACKAGES = ("orchestrator", "robustsweep", "search_spaces", "workers")
 
@@ -116,17 +116,17 @@ def write_files(folder: Path, loaded: LoadedSpace) -> tuple[str, list[str]]:
     """
     file = Path(os.path.normpath(Path(loaded.label.removeprefix("built-in:")).with_suffix(".yaml").absolute()))
     named = {find_plugin(name, file.parent).path: Path(name).expanduser().is_absolute() for name in loaded.space.plugins}
-    beside = [plugin for plugin in plugins_here() if isinstance(plugin, FilePlugin) and named.get(plugin.path) is False]
+    relative = [plugin for plugin in plugins_here() if isinstance(plugin, FilePlugin) and named.get(plugin.path) is False]
     weights = [WeightsPlace(written, file.parent) for written in loaded.space.named_weights]
     carried = [place.path for place in weights if not (place.is_key or Path(place.written).expanduser().is_absolute())]
-    top = os.path.commonpath([file.parent, *(plugin.folder for plugin in beside), *(path.parent for path in carried)])
+    top = os.path.commonpath([file.parent, *(plugin.folder for plugin in relative), *(path.parent for path in carried)])
     for path in carried:
-        copy = folder / _BESIDE / path.relative_to(top)
+        copy = folder / _LAUNCHED / path.relative_to(top)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-    for plugin in beside:
-        _write_plugin(plugin, folder / _BESIDE / plugin.folder.relative_to(top))
-    space = _BESIDE / file.parent.relative_to(top) / file.name if beside or carried else Path(file.name)
+    for plugin in relative:
+        _write_plugin(plugin, folder / _LAUNCHED / plugin.folder.relative_to(top))
+    space = _LAUNCHED / file.parent.relative_to(top) / file.name if relative or carried else Path(file.name)
     (folder / space).parent.mkdir(parents=True, exist_ok=True)
     (folder / space).write_text(loaded.text, encoding="utf-8")
     return str(space), [_named(plugin, folder) for plugin in plugins_here() if plugin.path not in named]

@@ -63,9 +63,9 @@ class Search:
     def drained(self) -> bool:
         return self._over
 
-    def summary(self) -> str:
+    def summary(self, *, ended: bool = False) -> str:
         running = self.state.counted_running
-        return self.state.progress.summary(running=running, uncounted=len(self.state.live) - running)
+        return self.state.progress.summary(running=running, uncounted=len(self.state.live) - running, ended=ended)
 
     def seconds_left(self, elapsed: float) -> float | None:
         return self.state.progress.seconds_left(elapsed, running=self.state.counted_running)
@@ -74,7 +74,7 @@ class Search:
         """Describe the end of the search in one line."""
         exhausted = "; nothing new is left in these ranges" if self._starter.exhausted else ""
         timed_out = f"; stopped asking after {self.state.section.timeout:g} s" if self._starter.timed_out else ""
-        return f"{self.summary()}{exhausted}{timed_out}"
+        return f"{self.summary(ended=True)}{exhausted}{timed_out}"
 
     def _proceed(self, *, idle: bool) -> None:
         if not self._prepared:

@@ -54,12 +54,13 @@ class SearchProgress:
     def _no_worse(self, one: ObjectiveValues, other: ObjectiveValues) -> bool:
         return all(sign * a >= sign * b for sign, a, b in zip(self._signs, one, other, strict=True))
 
-    def summary(self, *, running: int, uncounted: int = 0) -> str:
-        """Return the trials by state, the number of those that run `uncounted`, and the best so far, as text."""
-        finished = self._trial_index.counted - running
-        states = f"{running} running" + (f" and {uncounted} of their parents" if uncounted else "")
-        states += f", {self.failed} failed" if self.failed else ""
-        return f"{finished} of {self._section.n_trials} trials, {states}{self.best()}{self._error}"
+    def summary(self, *, running: int, uncounted: int = 0, ended: bool = False) -> str:
+        """Return the trials by state, the number of those that run `uncounted`, and the best so far, as text; once the launch has `ended`,
+        what was running is interrupted."""
+        finished, state = self._trial_index.counted - running, "interrupted" if ended else "running"
+        under_way = f", {running} {state}" + (f" and {uncounted} of their parents" if uncounted else "")
+        states = (under_way if running or uncounted else "") + (f", {self.failed} failed" if self.failed else "")
+        return f"{finished} of {self._section.n_trials} trials{states}{self.best()}{self._error}"
 
     def best(self) -> str:
         """Return the best so far, after a separator; with several objectives, the size of the front and the best of each."""

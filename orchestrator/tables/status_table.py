@@ -7,6 +7,7 @@ from datetime import timedelta
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from orchestrator.naming.names import counted
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.store.leases.leases import age, moment
 from orchestrator.store.reading.study_trials import StudyCounts
@@ -72,10 +73,8 @@ def _driver(status: SweepStatus) -> str:
     if status.driver_alive:
         beat = f"last heartbeat {age(timedelta(seconds=status.silent_seconds or 0.0))} ago"
         return f"running on {status.driver_host}, process {status.driver_pid}, since {moment(status.launched_at)} ({beat}){trials}"
-    left = status.totals.total() - status.totals["done"]
-    if status.trials is not None and status.trials.left:
-        return f"not running{trials}{_dead(status)}"
-    return (f"finished{trials}" if left == 0 else f"not running, {left} jobs left{trials}") + _dead(status)
+    jobs = f", {counted(status.jobs_left, 'job')} left" if status.jobs_left else ""
+    return f"{'finished' if status.is_finished else f'not running{jobs}'}{trials}{_dead(status)}"
 
 
 def _dead(status: SweepStatus) -> str:

@@ -40,11 +40,11 @@ def read_ranges(data: Data) -> Searched:
         circle = [made for made in found if made not in ordered]
         names = ", ".join(made.name for made in circle)
         errors.append(error(circle[0].path, held(data, circle[0].path), f"when: circular dependency: {names}"))
-    errors += _beside(data, found, errors) if errors else grid_errors(data, ordered)
+    errors += _next_to_others(data, found, errors) if errors else grid_errors(data, ordered)
     return Searched(data, ordered, errors)
 
 
-def _beside(data: Data, parameters: list[Parameter], errors: list[InitErrorDetails]) -> list[InitErrorDetails]:
+def _next_to_others(data: Data, parameters: list[Parameter], errors: list[InitErrorDetails]) -> list[InitErrorDetails]:
     """Return the errors of the file apart from its ranges: invalid and conditional ranges are left out, and not reported as missing."""
     out = {_setting(found["loc"]) for found in errors} | {made.path for made in parameters if made.when}
     rest: Any = data

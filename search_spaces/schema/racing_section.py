@@ -41,7 +41,7 @@ class RacingSection(Frozen):
                 f"shard={self.shard}, evaluation.examples={examples}: must be multiples of evaluation.batch_size, which is {batch}"
             )
         if self.survivors == "stop" and "none" in self.among:
-            raise ValueError("survivors=stop: nobody contests where among is none; leave it out")
+            raise ValueError("survivors=stop: no model or attack competes where among is none; leave it out")
         if order_is_given and evaluation.order != "random":
             raise ValueError(f"evaluation.order={evaluation.order}: must be random where attacks race; leave it out")
 

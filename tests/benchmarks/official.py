@@ -1,4 +1,4 @@
-"""The official AutoAttack beside ours: small nets trained on CIFAR-10, both implementations on the same examples, one thread, in turn.
+"""The official AutoAttack against ours: small nets trained on CIFAR-10, both implementations on the same examples, one thread, in turn.
 
 Needs the official package `autoattack` where Python finds it; `python -m tests.benchmarks.official DATA` prints the tables.
 """

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 EPSILONS = [k / 255 for k in (1, 2, 4, 8, 16, 32, 64, 128)]
 DATA = os.environ.get("ROBUSTSWEEP_DATA")
 FURTHER_QUERIES = 2
-"""Those of FAB beside one a step, as counted by a hook on the net."""
+"""Those of FAB in addition to one a step, as counted by a hook on the net."""
 
 
 def repeated(work: Work, times: int) -> Work:

@@ -73,7 +73,7 @@ def test_a_public_query(filled: tuple[str, Store], name: str, record: Record) ->
 
 
 def test_the_first_page_of_the_dashboard(filled: tuple[str, Store], record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Opened by somebody who looks for the first time that day: the files of SQLite are not in memory."""
+    """Opened for the first time that day: the files of SQLite are not in memory."""
     from streamlit.testing.v1 import AppTest
 
     back_end, store = filled

@@ -1,4 +1,4 @@
-"""A password of the database is seen by nobody: not in the process list, in output, in files, in what Ray's processes inherit."""
+"""A password of the database is not seen: not in the process list, in output, in files, in what Ray's processes inherit."""
 
 import subprocess
 import tempfile

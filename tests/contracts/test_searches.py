@@ -1,4 +1,4 @@
-"""A search on every kind of store: Optuna's tables beside ours, and read by Optuna alone."""
+"""A search on every kind of store: Optuna's tables next to ours, and read by Optuna alone."""
 
 from pathlib import Path
 

@@ -142,13 +142,13 @@ def test_writers_at_once_wait_for_each_other(store: Store) -> None:
 
 
 @pytest.mark.parametrize("optuna_first", [True, False])
-def test_the_store_lives_beside_optunas_tables(url: str, optuna_first: bool) -> None:
+def test_the_store_lives_next_to_optunas_tables(url: str, optuna_first: bool) -> None:
     optuna = pytest.importorskip("optuna")
     address = url.replace("postgresql://", "postgresql+psycopg://")
 
     def study() -> None:
         storage = optuna.storages.RDBStorage(address)
-        found = optuna.create_study(storage=storage, study_name="beside", load_if_exists=True)
+        found = optuna.create_study(storage=storage, study_name="other", load_if_exists=True)
         found.tell(found.ask(), 1.0)
         assert found.best_value == 1.0
         storage.remove_session()

@@ -80,7 +80,7 @@ def test_a_driver_without_recent_heartbeat_is_dead_and_its_attempts_do_not_run(s
     assert (alive.driver_alive, alive.stages["pretrain"]) == (True, StageCounts(running=1))
     assert (dead.driver_alive, dead.stages["pretrain"]) == (False, StageCounts(waiting=1))
     assert 40 <= (dead.silent_seconds or 0) < 70
-    assert not ahead.driver_alive, "the clock was set back: a heartbeat from the future keeps nobody alive"
+    assert not ahead.driver_alive, "the clock was set back: a heartbeat from the future keeps no driver alive"
 
 
 def test_a_shared_job_runs_in_every_sweep_that_holds_it(store: Store, plan: list[Job]) -> None:

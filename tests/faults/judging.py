@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Account:
-    """Job keys that are lost or repeated, and files that nobody needs; all empty after a fault that did no harm."""
+    """Job keys that are lost or repeated, and files that are not needed; all empty after a fault that did no harm."""
 
     lost: list[str]
     repeated: list[str]

@@ -17,7 +17,7 @@ _PIXELS_AN_INCH, _POINTS_AN_INCH = 96, 72
 _INK, _GRID = "#000000", "#e4e4e4"
 _SCREEN_LETTERS = 13  # pixels; lines and marks are made for letters of that size
 _SHAPE = 0.64  # height of the axes over the figure's width
-_LETTER, _LINE, _KEY = 0.54, 1.5, 4.2  # in letters' heights: a letter's width, a line of the legend, the sample beside a name
+_LETTER, _LINE, _KEY = 0.54, 1.5, 4.2  # in letters' heights: a letter's width, a line of the legend, the sample next to a name
 _BELOW, _TITLE = 3.2, 2.0  # in letters' heights: ticks and title of the axis, the title of the figure
 _VARIABLES = {"theta": "θ", "epsilon": "ε"}
 _WITH_VALUE = re.compile(rf"\b({'|'.join(_VARIABLES)}) (?=[-\d.]+\b)")

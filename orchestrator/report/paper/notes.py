@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from orchestrator.report.paper.beside_published import ComparedTable, SetupFigures
 from orchestrator.report.paper.deviations import deviations, differing
+from orchestrator.report.paper.published_comparison import ComparedTable, SetupFigures
 from orchestrator.report.paper.setups import PAPER_WIDTHS, TEST_EXAMPLES, Setup
 from orchestrator.store import ResultRow
 from orchestrator.terminal import hints
@@ -53,9 +53,9 @@ def _size(table: ComparedTable, setup: Setup) -> str:
     training = "all training examples" if setup.train_examples is None else f"{setup.train_examples} training examples (paper: all)"
     parts = [
         f"sweep {setup.sweep}",
-        f"width {_beside(setup.width, PAPER_WIDTHS[cell.model])}",
+        f"width {_against(setup.width, PAPER_WIDTHS[cell.model])}",
         training,
-        f"{setup.n_examples if every is None else _beside(setup.n_examples, every)} test examples",
+        f"{setup.n_examples if every is None else _against(setup.n_examples, every)} test examples",
         *([f"rank {setup.rank[1]:g} of the {setup.rank[0]} (the paper states none)"] if setup.rank else []),
         *([f"sketch modes {setup.sketch[0]}, {'' if setup.sketch[1] else 'not '}rescaled"] if setup.sketch else []),
         f"seed {setup.seed}",
@@ -89,7 +89,7 @@ def _repeats(rows: Sequence[ResultRow]) -> str:
     return f"repeats {_spread(row.repeats for row in rows)}{each} (paper: {_PAPER_REPEATS})"
 
 
-def _beside(ours: int, paper: int) -> str:
+def _against(ours: int, paper: int) -> str:
     return str(ours) if ours == paper else f"{ours} (paper: {paper})"
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from orchestrator.report.paper.beside_published import ComparedTable, OurFigure, SetupFigures
 from orchestrator.report.paper.notes import LEGEND, notes
 from orchestrator.report.paper.published import PublishedFigure, PublishedRow
+from orchestrator.report.paper.published_comparison import ComparedTable, OurFigure, SetupFigures
 from orchestrator.tables.table import Code, Column, Table, TableRow
 from orchestrator.tables.writers import Format, render
 from orchestrator.terminal import hints

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.paths import replace_file
-from orchestrator.report.paper.beside_published import ComparedTable, compare
 from orchestrator.report.paper.paper_tables import render_paper
+from orchestrator.report.paper.published_comparison import ComparedTable, compare
 from orchestrator.store import open_store, result_rows
 from orchestrator.tables.writers import Format
 from orchestrator.terminal.console import Terminal

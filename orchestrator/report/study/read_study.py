@@ -15,15 +15,16 @@ from sqlalchemy import inspect, select
 from orchestrator.search.optuna_storage import open_tables
 from orchestrator.search.trial_index import JOB_KEYS, KIND, MODEL_KEY, REASON
 from orchestrator.store import Store
-from orchestrator.store.reading.study_trials import is_grid
+from orchestrator.store.leases.leases import living_sweeps
+from orchestrator.store.reading.study_trials import is_grid, trial_state
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from search_spaces import ObjectiveGoal, ParameterValue
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """Trial as the study has it. `kind` is its origin, empty where the sampler suggested it; `violations` is the violation of each
-    constraint (at most 0 where satisfied), `reason` the reason that it has no values."""
+    """Trial as the study has it, its `state` by `trial_state`. `kind` is its origin, empty where the sampler suggested it; `violations` is
+    the violation of each constraint (at most 0 where satisfied), `reason` the reason that it has no values."""
 
     number: int
     state: str
@@ -62,9 +63,10 @@ def read_study(store: Store, sweep: str) -> StudyRecord | None:
         UserError: the study's tables are of another Optuna.
     """
     with store.reading() as connection:
-        space = connection.execute(select(SweepRecord.space).where(SweepRecord.name == sweep)).scalar()
-        if not inspect(connection).has_table("studies") or is_grid(space or ""):
+        row = connection.execute(select(SweepRecord.id, SweepRecord.space).where(SweepRecord.name == sweep)).one_or_none()
+        if not inspect(connection).has_table("studies") or (row is not None and is_grid(row.space)):
             return None
+        is_driven = row is not None and row.id in living_sweeps(connection)
     with _storage(store) as storage:
         if sweep not in optuna.get_all_study_names(storage):
             return None
@@ -75,7 +77,7 @@ def read_study(store: Store, sweep: str) -> StudyRecord | None:
             name=sweep,
             objectives=_objectives(study, len(goals)),
             goals=goals,
-            trials=tuple(_trial(trial) for trial in trials),
+            trials=tuple(_trial(trial, is_driven=is_driven) for trial in trials),
         )
 
 
@@ -100,11 +102,11 @@ def _objectives(study: Study, number: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _trial(trial: FrozenTrial) -> Trial:
+def _trial(trial: FrozenTrial, *, is_driven: bool) -> Trial:
     attributes = trial.user_attrs
     return Trial(
         number=trial.number,
-        state=trial.state.name.lower(),
+        state=trial_state(trial.state.name, is_driven=is_driven),
         kind=str(attributes.get(KIND, "")),
         params=cast("Mapping[str, ParameterValue]", dict(trial.params)),
         values=None if trial.state != TrialState.COMPLETE or trial.values is None else tuple(trial.values),

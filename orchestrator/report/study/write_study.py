@@ -91,8 +91,8 @@ def _explained(found: "Sequence[Importance] | str") -> str:
 def summary(study: StudyRecord, best: Sequence[Candidate]) -> list[str]:
     """Summarize the number of trials and their outcomes."""
     states = Counter(trial.kind if trial.kind in _TOLD_BY_KIND else trial.state for trial in study.trials)
-    counted = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.most_common())
+    by_state = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.most_common())
     wanted = ", ".join(f"{goal} {objective}" for goal, objective in zip(study.goals, study.objectives, strict=True))
     first = "the best is" if len(study.objectives) == 1 else f"{len(best)} on the front:"
     found = f"; {first} {_named([one.name for one in best], ', ')}" if best else "; none is complete and admitted yet"
-    return [f"{wanted}.", f"{len(study.trials)} trials: {counted}{found}."]
+    return [f"{wanted}.", f"{counted(len(study.trials), 'trial')}: {by_state}{found}."]

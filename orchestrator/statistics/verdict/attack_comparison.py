@@ -10,7 +10,7 @@ from orchestrator.statistics.verdict.paired import chance_of_gain
 from orchestrator.statistics.worst_case import survivors
 
 CheckOutcome = Literal["passed", "noted", "suspicious", "failed", "not made"]
-"""`noted` is no doubt of the model, but of a figure: it is said beside the verdict."""
+"""`noted` is no doubt of the model, but of a figure: it is said next to the verdict."""
 MARGIN = 0.05
 """Gains up to this share of all examples are tolerated: equally good attacks differ by as much on a hundred examples, and the figures
 of a sound net would keep their meaning."""

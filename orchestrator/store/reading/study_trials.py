@@ -36,8 +36,8 @@ _TRIAL_ATTRIBUTES = table("trial_user_attributes", column("trial_id"), column("k
 
 @dataclass(frozen=True, slots=True)
 class StudyCounts:
-    """Counts of a search's trials: those asked for, those of them that were begun, and all trials of the study by Optuna's state in lower
-    case. A trial that was nothing new, tries a failed one again or continues a pruned one is none of those asked for."""
+    """Counts of a search's trials: those asked for, those of them that were begun, and all trials of the study by `trial_state`. A trial
+    that was nothing new, tries a failed one again or continues a pruned one is none of those asked for."""
 
     n_trials: int
     begun: int
@@ -46,7 +46,13 @@ class StudyCounts:
     @property
     def left(self) -> int:
         """Number of trials that are not finished, or not begun."""
-        return max(0, self.n_trials - self.begun) + self.states.get("running", 0) + self.states.get("waiting", 0)
+        return max(0, self.n_trials - self.begun) + sum(self.states.get(state, 0) for state in ("running", "interrupted", "waiting"))
+
+
+def trial_state(state: str, *, is_driven: bool) -> str:
+    """Return Optuna's state of a trial in lower case; `interrupted` where it is under way and no driver runs its sweep, whose next launch
+    continues it."""
+    return "interrupted" if state == "RUNNING" and not is_driven else state.lower()
 
 
 _SEARCH, _DATA = re.compile(r"^(?:# --set )?method *[:=] *[\"']?optuna", re.MULTILINE), re.compile(r"^data *:", re.MULTILINE)
@@ -77,10 +83,11 @@ def study_counts(connection: Connection) -> dict[str, StudyCounts]:
         _STUDY_ATTRIBUTES, _STUDY_ATTRIBUTES.c.study_id == _STUDIES.c.study_id
     )
     asked = {name: int(json.loads(value)) for name, value in connection.execute(wanted.where(_STUDY_ATTRIBUTES.c.key == "n_trials"))}
+    driven = frozenset(connection.execute(select(SweepRecord.name).where(SweepRecord.id.in_(living_sweeps(connection)))).scalars())
     states: defaultdict[str, Counter[str]] = defaultdict(Counter)
     begun: Counter[str] = Counter()
     for name, state, kind, retry, promotes, trials in connection.execute(_counted()):
-        states[name][state.lower()] += trials
+        states[name][trial_state(state, is_driven=name in driven)] += trials
         begun[name] += trials if kind in (None, '"failed"') and retry is None and promotes is None else 0
     return {name: StudyCounts(number, begun[name], dict(states[name])) for name, number in asked.items()}
 

@@ -232,6 +232,16 @@ class SweepStatus:
         """Number of jobs in each state, over all stages."""
         return Counter({state: sum(getattr(counts, state) for counts in self.stages.values()) for state in STATES})
 
+    @property
+    def jobs_left(self) -> int:
+        """Number of jobs that are not done; a search's next trials add further ones."""
+        return self.totals.total() - self.totals["done"]
+
+    @property
+    def is_finished(self) -> bool:
+        """True where every job is done, and every trial of a search."""
+        return self.jobs_left == 0 and not (self.trials is not None and self.trials.left)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:

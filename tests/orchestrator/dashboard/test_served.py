@@ -23,9 +23,10 @@ def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None
     with dashboard(swept) as (_, address), Browser() as browser:
         viewer = Viewer(browser, address)
         for page in ("progress", "results", "figures", "search", "models", "examples", "surfaces"):
-            viewer.visit("" if page == "progress" else page)
+            viewer.visit(page)
             assert browser.evaluate("document.title") == f"{page.capitalize()} - robustsweep"
             assert not viewer.count('[data-testid="stException"], [data-testid="stAlert"]'), f"{page}: {viewer.text()}"
+            assert not viewer.count("[role=dialog]"), f"/{page} is not found"
             if page in FIGURES:
                 wait(lambda: viewer.count(".js-plotly-plot .main-svg"))
                 wait(lambda: viewer.colours(".js-plotly-plot .main-svg", vivid=True))
@@ -36,7 +37,28 @@ def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None
                 wait(lambda: len(set(viewer.column("attack"))) > 1)
                 viewer.pick("attack", "fgsm")
                 wait(lambda: set(viewer.column("attack")) == {"fgsm"})
-        assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked somebody else"
+        browser.send("Page.navigate", url=f"{address}/?sweep=tiny")
+        wait(lambda: browser.evaluate("location.pathname + location.search") == "/progress?sweep=tiny")
+        assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked another host"
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_row_is_found_and_opened_by_the_keyboard_alone(swept: Path) -> None:
+    focused = "document.activeElement"
+    opens = "[...document.querySelectorAll('button')].find(button => button.innerText == 'Open the model')"
+    with dashboard(swept) as (_, address), Browser() as browser:
+        viewer = Viewer(browser, address)
+        viewer.visit("results")
+        viewer.press("Tab", times=3)
+        assert browser.evaluate(f"[{focused}.innerText, getComputedStyle({focused}).outlineStyle]") == ["Results", "solid"]
+        wait(lambda: viewer.press("Tab") or browser.evaluate(f"['CANVAS', 'TD'].includes({focused}.tagName)"))
+        viewer.press("ArrowDown")
+        viewer.press(" ", shift=True)
+        wait(lambda: browser.evaluate(f"!{opens}.disabled"))
+        wait(lambda: viewer.press("Tab") or browser.evaluate(f"{focused} == {opens}"))
+        viewer.press(" ")
+        wait(lambda: browser.evaluate("location.pathname == '/models'"))
 
 
 @pytest.mark.parametrize(

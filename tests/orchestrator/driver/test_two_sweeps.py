@@ -30,7 +30,7 @@ attacks: [{attack: [fgsm, pgd], epsilon: 8/255, steps: 3}]
 
 
 class Sweeping:
-    """A sweep beside another one that is at the jobs in `elsewhere`."""
+    """A sweep that runs while another one is at the jobs in `elsewhere`."""
 
     def __init__(self, recorder: Recorder, artifacts: Artifacts) -> None:
         self.elsewhere: frozenset[str] = frozenset()
@@ -38,7 +38,7 @@ class Sweeping:
         self.sweep = SweepRun(JobQueue(JOBS, max_failures=1), recorder, JOBS, elsewhere=lambda: self.elsewhere)
 
     def finish(self, job: Job) -> None:
-        """What whoever computes the job leaves."""
+        """Files that the driver which computes the job leaves."""
         folder = self.artifacts.folder(job.key, attempt="one")
         folder.begin(job)
         folder.commit(result_of(job))

@@ -21,7 +21,7 @@ _START = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--blo
 
 @dataclass(frozen=True)
 class Head:
-    """A running head: where it listens, and the environment of somebody on its node who has its token (if it asks for one)."""
+    """A running head: where it listens, and the environment of a user on its node who has its token (if it asks for one)."""
 
     address: str
     dashboard: str
@@ -29,7 +29,7 @@ class Head:
 
     @property
     def stranger(self) -> dict[str, str]:
-        """The environment of somebody without a token."""
+        """The environment of a user without a token."""
         return {name: value for name, value in self.env.items() if not name.startswith("RAY_AUTH")}
 
 

@@ -1,4 +1,4 @@
-"""The Ray that `launch` starts on this machine: nobody else reaches it, it leaves nothing behind, and its end is noticed."""
+"""The Ray that `launch` starts on this machine: no other user reaches it, it leaves nothing behind, and its end is noticed."""
 
 import json
 import subprocess

@@ -82,6 +82,17 @@ def test_a_driver_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
         wait_for(lambda: not in_session(launch.session), seconds=20, what="the end of the worker")
 
 
+def test_a_process_is_started_ahead_of_jobs_that_wait(tmp_path: Path) -> None:
+    """PyTorch is imported while the first job computes, not when the next one is ready."""
+    sweep = Sweep.make(tmp_path, SMALL, "--executor", "processes", "--workers", "2")
+    with sweep.launched() as launch:
+        wait_for(lambda: sweep.is_moment("training") or not launch.running, what="training")
+        wait_for(lambda: len(workers(launch.session)) == 2, seconds=20, what="a second worker")
+        assert sweep.is_moment("training")
+        launch.kill_driver()
+        wait_for(lambda: not in_session(launch.session), seconds=20, what="the end of both workers")
+
+
 @pytest.mark.slow
 def test_a_worker_that_is_killed_costs_an_attempt(tmp_path: Path) -> None:
     sweep = Sweep.make(tmp_path, SMALL.replace("400", "60"), "--executor", "processes", "--workers", "1")

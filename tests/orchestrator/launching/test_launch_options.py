@@ -1,4 +1,4 @@
-"""Options of a launch that choose jobs, and that tell somebody when it has ended."""
+"""Options of a launch that choose jobs, and that notify when it has ended."""
 
 import io
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_only_refuses_a_key_of_no_job_and_of_several(tmp_path: Path) -> None:
         launched(tmp_path, only=[several])
 
 
-def test_at_the_end_somebody_is_told_and_the_next_commands_are_named(tmp_path: Path) -> None:
+def test_at_the_end_a_command_notifies_and_the_next_commands_are_named(tmp_path: Path) -> None:
     told, home = tmp_path / "told", f"--home {tmp_path / 'home'}"
     asked = f'echo "$ROBUSTSWEEP_SWEEP|$ROBUSTSWEEP_EXIT_CODE|$ROBUSTSWEEP_SUMMARY" > {told}; exit 3'
     code, _, printed = launched(tmp_path, notify=asked)

@@ -136,7 +136,7 @@ def test_results_in_a_submitted_jobs_own_folder_would_be_lost() -> None:
 
 @contextmanager
 def served(answer: bytes) -> Iterator[str]:
-    """The address of a dashboard that asks nobody for a token, and knows no more than its version."""
+    """The address of a dashboard that asks for no token, and knows no more than its version."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

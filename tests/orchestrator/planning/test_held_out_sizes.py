@@ -1,4 +1,4 @@
-"""More training examples than are left beside those that are held out are refused before anything runs."""
+"""More training examples than are left once some are held out are refused before anything runs."""
 
 import pytest
 

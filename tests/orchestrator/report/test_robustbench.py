@@ -18,7 +18,7 @@ KEYS = (
     *("link", "name", "authors", "additional_data", "number_forward_passes", "dataset", "venue", "architecture", "eps"),
     *("clean_acc", "reported", "autoattack_acc", "footnote", "unreliable"),
 )
-"""Those of `model_info/cifar10/Linf/Kang2021Stable.json`, but for `external`: nobody else has evaluated our models."""
+"""Those of `model_info/cifar10/Linf/Kang2021Stable.json`, but for `external`: our models have no evaluation but ours."""
 NET = pretrain_job()
 FGSM = attack_job(NET)
 PGD = attack_job(NET, attack=attack_settings(name="pgd", steps=4))

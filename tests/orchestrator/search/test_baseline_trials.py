@@ -40,7 +40,7 @@ def test_every_model_that_was_fine_tuned_has_its_parent_measured_for_no_epoch_mo
     found = trials(laboratory)
     tried, parents = of_kind(found, None), of_kind(found, "parent")
     assert len(tried) == 6
-    assert search.conclusion().startswith("6 of 6 trials, 0 running;")
+    assert search.conclusion().startswith("6 of 6 trials;")
     assert ranks(parents) | ranks([trial for trial in tried if trial.params["model.theta"] == 1]) == ranks(tried)
     assert {trial.params["model.theta"] for trial in parents} == {1.0}
     assert all(trial.state == TrialState.COMPLETE for trial in found)

@@ -19,11 +19,12 @@ from orchestrator.planning.expand import expand_space
 from orchestrator.report.study.read_study import read_study
 from orchestrator.search.open_search import open_search
 from orchestrator.search.optuna_storage import study_storage
-from orchestrator.store import finished_keys, open_store, record_result, sweep_names, sweep_status
+from orchestrator.store import SweepStatus, finished_keys, open_store, record_result, sweep_names, sweep_status
 from orchestrator.store.leases.leases import LeaseLost
 from orchestrator.store.maintenance.prune import RemovalRequest, prune
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.store.writing.record import record_search
+from orchestrator.tables.status_table import render_status
 from search_spaces import parse_space
 from tests.commands import robustsweep
 from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
@@ -337,6 +338,27 @@ def test_jobs_of_a_search_belong_to_its_sweep(laboratory: Laboratory) -> None:
         (status,) = sweep_status(store, "small")
     assert sum(counts.done for counts in status.stages.values()) == len(laboratory.ran)
     assert all(counts.total == counts.done for counts in status.stages.values())
+
+
+def test_a_trial_that_no_driver_runs_is_interrupted_not_running(laboratory: Laboratory) -> None:
+    with laboratory.open(searched(space_text(n_trials=3, n_parallel=1))) as (store, search, sweep):
+        assert sweep.take() is not None
+        (status,) = sweep_status(store, "small")
+        assert "(1 running)" in _title(status)
+        assert search.summary() == "0 of 3 trials, 1 running"
+        assert search.conclusion() == "0 of 3 trials, 1 interrupted"
+    with open_store(laboratory.url, upgrade=False) as store:
+        (status,) = sweep_status(store, "small")
+        study = read_study(store, "small")
+    assert "1 of 3 trials begun (1 interrupted)" in _title(status)
+    assert status.trials is not None
+    assert (status.trials.left, status.is_finished) == (3, False)
+    assert study is not None
+    assert [trial.state for trial in study.trials] == ["interrupted"]
+
+
+def _title(status: SweepStatus) -> str:
+    return str(render_status([status], "markdown"))
 
 
 def test_a_search_that_was_pruned_begins_anew(laboratory: Laboratory) -> None:

@@ -43,7 +43,7 @@ def names(table: Table) -> tuple[str, ...]:
 
 @pytest.fixture
 def rows(row: ResultRow) -> list[ResultRow]:
-    """Two thetas under two attacks at two epsilons; the steps hang on epsilon."""
+    """Two thetas under two attacks at two epsilons; the steps depend on epsilon."""
     return list(_rows(row))
 
 

@@ -1,4 +1,4 @@
-"""A text in a notebook is that of a terminal: in the file that it is written to, not beside it."""
+"""A text in a notebook is that of a terminal: in the file that it is written to, nowhere else."""
 
 import pytest
 from rich import console

@@ -121,7 +121,7 @@ def _fetched(source: DataSource, url: str, *, again: bool) -> Path | None:
     try:
         here.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(here / f"{source.folder}.lock"):
-            if (target.stat().st_ino if target.is_dir() else None) == found:  # else somebody else has fetched it meanwhile
+            if (target.stat().st_ino if target.is_dir() else None) == found:  # else another process has fetched it meanwhile
                 _fetch(url, target)
     except OSError as error:
         raise DataError(f"{target}: {os_reason(error)}") from error

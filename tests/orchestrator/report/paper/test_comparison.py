@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.report.paper import compare
-from orchestrator.report.paper.beside_published import OurFigure
 from orchestrator.report.paper.notes import notes
 from orchestrator.report.paper.published import published_tables
+from orchestrator.report.paper.published_comparison import OurFigure
 from orchestrator.store import ResultRow
 from tests.orchestrator.report.paper.rows import cell_at, row_for, rows_for
 from workers.errors import UserError

@@ -1,4 +1,4 @@
-"""A database with a search in it, as a launch leaves it: models with their results, and Optuna's study of the trials beside them."""
+"""A database with a search in it, as a launch leaves it: models with their results, and Optuna's study of the trials."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -106,7 +106,7 @@ def test_more_steps_or_restarts_must_not_gain_any_more(effort, left, outcome):
 
 
 def test_only_the_last_gain_of_more_steps_counts():
-    """A short attack beside two long ones that agree: the long ones are what the figures rest on."""
+    """A short attack and two long ones that agree: the long ones are what the figures rest on."""
     assert (
         check_more_steps(evidence(attack_evidence("pgd", 0.8, steps=10), PGD, attack_evidence("pgd", 0.39, steps=60))).outcome == "passed"
     )
