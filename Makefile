@@ -29,7 +29,7 @@ check: $(VENV)/.installed-dev
 # The site, into build/site; what the pages have from the program itself is written anew.
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m docs.generate
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 # The notebooks of the pages, executed anew.
 notebooks: $(VENV)/.installed-dev

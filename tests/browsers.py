@@ -19,7 +19,7 @@ from orchestrator.report.browser import browser_options, find_browser
 from workers.errors import UserError
 
 _COMPLAINTS = {"Runtime.exceptionThrown", "Log.entryAdded"}
-_SECONDS = 60.0
+_SECONDS = 240.0
 _DRAWN = (
     "[...document.querySelectorAll('figure')].filter((figure) => figure.offsetParent).every((figure) => figure.dataset.drawn === 'done')"
 )

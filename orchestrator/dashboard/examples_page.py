@@ -18,7 +18,7 @@ from orchestrator.report.examples.stored import class_named, clean_examples, dat
 from orchestrator.report.figures.picture import Record
 from orchestrator.statistics.worst_case import Flags
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.dashboard_queries import crafted_examples, evaluation_keys
+from orchestrator.store.reading.dashboard_queries import evaluation_keys
 from orchestrator.store.reading.keeping_attacks import keeping_attacks
 from orchestrator.store.reading.report_evidence import example_flags
 from orchestrator.tables.table import Value
@@ -45,8 +45,7 @@ def page() -> None:
         rows = [row for row in rows if row.example_order == order]
         clean = [job for job, of in evaluations.items() if of == order]
         flags = example_flags(store, {*clean, *(job for row in rows for job in row.job_keys)})
-        made = {one.job_key: one.description for one in crafted_examples(store, key) if one.order == order}
-        made |= {one.job_key: one.description for one in keeping_attacks(store, model=key) if one.order == order}
+        made = {one.job_key: one.description for one in keeping_attacks(store, model=key, tried=True) if one.order == order}
     example = _choose_example(flags)
     _outcomes(outcomes(rows, clean, flags, example))
     st.subheader("The example")

@@ -14,10 +14,19 @@ from orchestrator.store import ResultRow
 from orchestrator.store.reading.gaps import missing
 from orchestrator.tables.result_columns import ResultColumn, ResultColumns
 from orchestrator.tables.results_table import render_results
+from orchestrator.tables.selection import ordered
 
 _MEASURED = frozenset({"clean %", "robust %", "95% interval", "se examples", "se draws", "se seeds"})
 PERCENT = {name: st.column_config.NumberColumn(format="%.1f") for name in ("clean %", "robust %")}
 _MOST_OPTIONS = 200
+_SORTED_PIXELS = 2 * TILE
+_SORTED = {
+    "robust %, highest first": "-robust_accuracy",
+    "robust %, lowest first": "robust_accuracy",
+    "clean %, highest first": "-clean_accuracy",
+    "clean %, lowest first": "clean_accuracy",
+    "epsilon": "epsilon",
+}  # headings sort by a click alone, and epsilons as text
 
 
 def page() -> None:
@@ -32,7 +41,7 @@ def page() -> None:
     columns = found.shown()
     st.text(f"All rows: {', '.join(found.common())}.")
     chosen = _filtered(rows, columns)
-    st.caption(f"{len(chosen)} of {len(rows)} rows. Select a row to look closer.")
+    st.caption(f"{len(chosen)} of {len(rows)} rows. Select a row (in the table: Shift+Space) to look closer.")
     selected = _table(chosen, columns, key=f"results of {sweep} {form}")
     _actions(sweep, chosen, selected)
     with opened() as store:
@@ -49,7 +58,8 @@ def _filtered(rows: Sequence[ResultRow], columns: Sequence[ResultColumn]) -> lis
             if column.title not in _MEASURED and 1 < len(values) <= _MOST_OPTIONS:
                 wanted = st.multiselect(column.title, values, key=f"filter {column.title}", width=TILE, placeholder="all")
                 kept = [row for row in kept if not wanted or column.text(row) in wanted]
-    return kept
+        by = st.selectbox("Sorted by", list(_SORTED), index=None, key="sorted", width=_SORTED_PIXELS, placeholder="the sweep's order")
+    return ordered(kept, _SORTED[by]) if by else kept
 
 
 def _table(rows: Sequence[ResultRow], columns: Sequence[ResultColumn], *, key: str) -> ResultRow | None:

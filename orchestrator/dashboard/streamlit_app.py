@@ -8,6 +8,9 @@ from orchestrator.dashboard.elements import problem
 from workers.errors import ArtifactError, DataError, UserError
 from workers.plugins import load_plugins, named_in_environment
 
+# Streamlit marks the link of its menu that has the keyboard's focus by a grey of almost no contrast.
+_FOCUS = "<style>[data-testid=stTopNavLink]:focus-visible {outline: 2px solid #0078b8; outline-offset: 2px}</style>"
+
 
 def main() -> None:
     load_plugins(named_in_environment())
@@ -22,6 +25,7 @@ def main() -> None:
     ]
     current = st.navigation([start_page(pages[0]), *pages], position="top")
     st.set_page_config(page_title=f"{current.title} - robustsweep", layout="wide")
+    st.html(_FOCUS)
     st.header(current.title, anchor=False)
     st.caption("robustsweep")
     try:

@@ -4,7 +4,6 @@ import pytest
 
 from orchestrator.store import Store, end_driving, record_failure, record_result, start_attempt
 from orchestrator.store.reading.dashboard_queries import (
-    crafted_examples,
     finished_jobs,
     mean_seconds,
     places_of,
@@ -12,10 +11,12 @@ from orchestrator.store.reading.dashboard_queries import (
     running_jobs,
     sweep_heads,
 )
+from orchestrator.store.reading.keeping_attacks import keeping_attacks
 from tests.builders import ENVIRONMENT, result_of, small_plan
 from tests.stored import begin_driving, record_sweep, silence
 from workers.errors import UserError
 from workers.spec.job import Job
+from workers.spec.stage_specs import AttackSpec
 
 
 @pytest.fixture
@@ -81,11 +82,12 @@ def test_finished_jobs_say_how_fast_and_where_the_sweep_is_computed(store: Store
     assert {place.host for place in places.values()} == {ENVIRONMENT.host}
 
 
-def test_crafted_examples_are_found_by_their_model(store: Store, plan: list[Job]) -> None:
+def test_attacks_on_crafted_examples_are_found_by_their_model(store: Store, plan: list[Job]) -> None:
     for job in plan:
         record_result(store, job, result_of(job), attempt_id=None)
-    (crafted,) = (job for job in plan if job.stage == "craft")
-    (found,) = crafted_examples(store, crafted.parents["model"])
-    assert (found.job_key, found.n_examples) == (crafted.key, 16)
+    (tried,) = (job for job in plan if isinstance(job.spec, AttackSpec) and "examples" in job.parents and job.spec.repeat == 0)
+    (found,) = keeping_attacks(store, model=tried.parents["model"], tried=True)
+    assert (found.job_key, found.count) == (tried.key, 16)
     assert found.description.startswith("fgsm 8/255")
-    assert crafted_examples(store, "0" * 64) == []
+    assert keeping_attacks(store, model=tried.parents["model"]) == []
+    assert keeping_attacks(store, model="0" * 64, tried=True) == []

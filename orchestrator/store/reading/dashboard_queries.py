@@ -9,16 +9,13 @@ from typing import Any, cast
 
 from sqlalchemy import select, union_all
 
-from orchestrator.naming.names import job_description
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps
 from orchestrator.store.reading.report_evidence import OUTCOMES
-from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.reading.varying_settings import job_labels
-from orchestrator.store.schema.result_tables import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord
+from orchestrator.store.schema.result_tables import CleanResultRecord, EnvironmentRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepRecord
 from workers.spec.fields import ExampleOrder, Stage
-from workers.spec.stage_specs import CraftSpec, EvaluationSpec
 
 MOST_FINISHED = 2000
 _MOST_TIMED = 200
@@ -65,17 +62,6 @@ class MachinePlace:
     host: str
     device: str
     threads: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Crafted:
-    """Adversarial examples that an artifact holds; `max_perturbation` is their largest l-infinity distance, in input units."""
-
-    job_key: str
-    description: str
-    n_examples: int
-    order: ExampleOrder
-    max_perturbation: float
 
 
 def sweep_heads(store: Store) -> list[SweepHead]:
@@ -168,29 +154,3 @@ def evaluation_keys(store: Store, model_key: str) -> dict[str, ExampleOrder]:
     statement = select(clean.job_key, clean.example_order).where(*on_test).order_by(clean.repeat, clean.job_key)
     with store.reading() as connection:
         return {key: cast("ExampleOrder", order) for key, order in connection.execute(statement)}
-
-
-def crafted_examples(store: Store, model_key: str) -> list[Crafted]:
-    """Return the adversarial test examples that were made on the model, sorted by the description of their jobs."""
-    crafted = CraftedExamplesRecord
-    columns = crafted.job_key, JobRecord.spec, crafted.n_examples, crafted.max_perturbation
-    statement = select(*columns).join(JobRecord, JobRecord.key == crafted.job_key).where(crafted.model_key == model_key)
-    with store.reading() as connection:
-        rows = connection.execute(statement).all()
-    found = [
-        Crafted(job_key=key, description=job_description(spec), n_examples=examples, order=_order(spec), max_perturbation=largest)
-        for key, spec, examples, largest in rows
-        if _is_on_test(spec)
-    ]
-    return sorted(found, key=lambda item: (item.description, item.job_key))
-
-
-def _is_on_test(text: str) -> bool:
-    spec = stored_spec(text)
-    return not isinstance(spec, CraftSpec) or spec.evaluation.split == "test"
-
-
-def _order(text: str) -> ExampleOrder:
-    """Return the order of the examples of a craft job; jobs of older versions knew only one."""
-    spec = stored_spec(text)
-    return spec.evaluation.resolved_order if isinstance(spec, CraftSpec) else EvaluationSpec().order

@@ -19,7 +19,7 @@ from tests.browsers import Browser
 from tests.commands import PROGRAM, environment
 
 VIVID = 60
-_SECONDS = 60.0
+_SECONDS = 240.0
 _READY = """(() => {
   const app = document.querySelector('.stApp');
   return !!app && app.getAttribute('data-test-script-state') === 'notRunning'
@@ -118,6 +118,14 @@ class Viewer:
         x, y = wait(lambda: self.browser.evaluate(_OPTION % json.dumps(value)))
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.browser.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def press(self, key: str, *, times: int = 1, shift: bool = False) -> None:
+        """Press `Tab`, `ArrowDown` or the space bar."""
+        code = {"Tab": 9, "ArrowDown": 40, " ": 32}[key]
+        named = {"key": key, "code": key.strip() or "Space", "windowsVirtualKeyCode": code, "modifiers": 8 * shift}
+        for _ in range(times):
+            for kind in ("rawKeyDown", "keyUp"):
+                self.browser.send("Input.dispatchKeyEvent", type=kind, **named)
 
     def colours(self, selector: str, *, vivid: bool = False) -> int:
         """How many colours, or vivid ones, the first element of that selector has on the screen; axes and letters are greyish."""

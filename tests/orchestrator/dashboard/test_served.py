@@ -42,6 +42,25 @@ def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None
         assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked another host"
 
 
+@needs_browser
+@pytest.mark.slow
+def test_a_row_is_found_and_opened_by_the_keyboard_alone(swept: Path) -> None:
+    focused = "document.activeElement"
+    opens = "[...document.querySelectorAll('button')].find(button => button.innerText == 'Open the model')"
+    with dashboard(swept) as (_, address), Browser() as browser:
+        viewer = Viewer(browser, address)
+        viewer.visit("results")
+        viewer.press("Tab", times=3)
+        assert browser.evaluate(f"[{focused}.innerText, getComputedStyle({focused}).outlineStyle]") == ["Results", "solid"]
+        wait(lambda: viewer.press("Tab") or browser.evaluate(f"['CANVAS', 'TD'].includes({focused}.tagName)"))
+        viewer.press("ArrowDown")
+        viewer.press(" ", shift=True)
+        wait(lambda: browser.evaluate(f"!{opens}.disabled"))
+        wait(lambda: viewer.press("Tab") or browser.evaluate(f"{focused} == {opens}"))
+        viewer.press(" ")
+        wait(lambda: browser.evaluate("location.pathname == '/models'"))
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
@@ -21,6 +20,8 @@ from orchestrator.driver.mirrors import Mirror, parse_target, sweep_mirrors
 from orchestrator.driver.mirrors import mlflow as mirror_of_mlflow
 from orchestrator.driver.mirrors.entry import Entry, MirroredModel
 from tests.commands import robustsweep
+from tests.faults.processes import wait_for
+from tests.orchestrator.dashboard.served import answers
 from tests.orchestrator.launching.test_launch_options import JOBS, launched
 from workers.errors import UserError
 
@@ -173,30 +174,20 @@ def mlflow_server(tmp_path: Path) -> Iterator[str]:
         server = subprocess.Popen(words, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{address}/health", server)
+        wait_for(lambda: server.poll() is not None or answers(f"{address}/health"), every=0.5, what="answer of the server")
+        assert server.poll() is None, (tmp_path / "server.log").read_text()
         yield address
     finally:
         os.killpg(server.pid, 15)
         server.wait(30)
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert server.poll() is None, "the server has ended"
-        try:
-            with urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("the server does not answer")
-
-
 @pytest.mark.slow
 def test_mlflow_has_a_run_for_each_model_with_its_settings_and_curves(
     tmp_path: Path, mlflow_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror_of_mlflow, "_SECONDS", 60.0)  # the server's first answer takes long where the machine is busy
-    monkeypatch.setattr(sweep_mirrors, "_LAST_SECONDS", 120.0)
+    monkeypatch.setattr(mirror_of_mlflow, "_SECONDS", 300.0)  # the server's first answer takes long where the machine is busy
+    monkeypatch.setattr(sweep_mirrors, "_LAST_SECONDS", 600.0)
     code, _, printed = launched(tmp_path, mirror=[f"mlflow:{mlflow_server}"])
     assert (code, "not mirrored" in printed) == (0, False), printed
     live = _runs(mlflow_server)
