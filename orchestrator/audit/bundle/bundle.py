@@ -194,7 +194,7 @@ def _unmade(bundle: Bundle) -> str | None:
             ends = [one for one in attacks if (one.spec.attack, one.spec.after, one.spec.repeat) == (last, after, repeat)]
             if not any(np.array_equal(one.outcome.correct(), right) for one in ends):
                 return f"{_named(attack)}: its outcomes are not those after its last attack, {last.name}"
-        elif len(others := np.setdiff1d(right.any(axis=0).nonzero()[0], places.get(attack.key, ()))):
+        elif len(others := np.setdiff1d(np.flatnonzero(right.any(axis=0)), places.get(attack.key, ()))):
             return f"{_named(attack)}: example {others[0]} is said to be right, and was not attacked"
     return None
 
