@@ -12,6 +12,7 @@ from search_spaces.ranges.read_ranges import SEARCHED, read_ranges
 from search_spaces.ranges.substitute import filled
 from search_spaces.ranges.written_range import WrittenRange
 from search_spaces.schema.attack_groups import Asked
+from search_spaces.schema.axes import named_fields
 from search_spaces.schema.component_axes import ComponentAxes
 from search_spaces.schema.grid import Grid, SpaceName, SpaceTitle
 from search_spaces.schema.parameter import Parameter, ParameterValue
@@ -282,8 +283,8 @@ def legal_keys(path: Location) -> list[str]:
 def _keys(section: type[Frozen]) -> list[str]:
     """A section's settings, those of its components next to the component's name."""
     if not issubclass(section, ComponentAxes) or section.named_by != "name":
-        return list(section.model_fields)
-    rest = [name for name in section.model_fields if name != section.named_by and name not in section.own]
+        return list(named_fields(section))
+    rest = [name for name in named_fields(section) if name != section.named_by and name not in section.own]
     return [section.named_by, *sorted(section.own), *rest]
 
 

@@ -19,6 +19,7 @@ from workers.components.facts import (
     MetricFacts,
     ModelFacts,
 )
+from workers.errors import did_you_mean
 
 F = TypeVar("F")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -57,6 +58,10 @@ class Decorator(Generic[P]):
     @overload
     def __call__(self, *_: P.args, **facts: P.kwargs) -> Callable[[C], C]: ...
     def __call__(self, *given: Any, **facts: Any) -> Any:
+        legal = ("name", *inspect.signature(self._facts).parameters)
+        if wrong := next((word for word in facts if word not in legal), None):
+            hint = did_you_mean(wrong, legal) or ";"
+            raise TypeError(f"@{self._registry.kind}({wrong}=...): no such keyword{hint} legal: {', '.join(legal)}")
         name, found = facts.pop("name", None), self._facts(**facts)
 
         def register(create: C) -> C:

@@ -18,7 +18,7 @@ from orchestrator.naming.names import slug
 from orchestrator.paths import write_atomically
 from orchestrator.planning.adopted import adopted_model, load_sweep
 from orchestrator.planning.expand import expand_space
-from orchestrator.statistics.verdict import reasons
+from orchestrator.statistics.verdict import SOUND_EXAMPLES, reasons
 from orchestrator.store import ModelVerdict, ResultRow, Store, model_verdicts, open_store, result_rows
 from orchestrator.store.reading.report_evidence import job_costs
 from orchestrator.terminal.console import say
@@ -117,6 +117,13 @@ class AuditOutcome:
         attacked = [row for row in self.rows if row.attack not in ("none", "worst_case") and row.robust_accuracy is not None]
         return min(attacked, key=lambda row: (row.robust_accuracy or 0.0, row.attack != "autoattack"), default=None)
 
+    @property
+    def needs_examples(self) -> bool:
+        """True where no attack settles the verdict: there are too few examples for a sound one, and no check is in doubt."""
+        if self.verdict is None or self.verdict.verdict != _DOUBTFUL or not self.rows:
+            return False
+        return self.rows[0].n_examples < SOUND_EXAMPLES and all(check.outcome != "suspicious" for check in self.verdict.checks)
+
 
 def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, int]:
     """Run an audit to its end, or continue it; return what was found and the exit code of its last launch.
@@ -140,7 +147,7 @@ def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, in
         _write(file, space_of(options.common, all_rounds[:launched]))
         code = run_launch(replace(options.launch, space=str(file), says_next=False), console)
         found = _found(options, all_rounds, launched)
-        is_settled = found.verdict is not None and found.verdict.verdict != _DOUBTFUL
+        is_settled = found.needs_examples or (found.verdict is not None and found.verdict.verdict != _DOUBTFUL)
         if code or is_settled or launched == len(all_rounds) or options.budget.is_spent:
             if options.bundle is not None and not code:
                 found = replace(found, claimed=_write_bundle(options.bundle, options, file, found))

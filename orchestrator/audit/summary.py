@@ -6,6 +6,7 @@ import yaml
 from rich.console import RenderableType
 
 from orchestrator.audit.audit import AuditOutcome
+from orchestrator.statistics.verdict import SOUND_EXAMPLES
 from orchestrator.store import ResultRow
 from orchestrator.tables.results_table import results_table
 from orchestrator.tables.verdicts_table import checks_table
@@ -28,6 +29,8 @@ def audit_lines(found: AuditOutcome) -> list[str]:
     lines.append(f"cost: {clock(found.seconds)} in {found.jobs} jobs; tried: {', '.join(found.tried)}")
     if found.following is not None:
         lines.append(f"next it would try: {found.following}; the same command goes on (with a larger --budget, if it has one)")
+    elif found.needs_examples:
+        lines.append(f"nothing is left to try: no attack makes a verdict sound on fewer than {SOUND_EXAMPLES} examples; audit more of them")
     elif found.verdict is None or found.verdict.verdict == "suspicious":
         lines.append("nothing is left to try: the checks above say what is in doubt")
     if found.claimed is not None and found.worst is not None and found.claimed > (found.worst.robust_accuracy or 0.0) + _ROUNDING:

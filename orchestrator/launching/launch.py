@@ -24,7 +24,7 @@ from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
 from orchestrator.planning.input_digests import digests_of_files
-from orchestrator.planning.prelaunch_checks import check_home, check_sizes, verify_data
+from orchestrator.planning.prelaunch_checks import check_effects, check_home, check_sizes, verify_data
 from orchestrator.store import Store, open_store
 from orchestrator.store.leases.leases import Lease, LeaseTaken
 from orchestrator.store.maintenance.owners import mark_owner
@@ -213,16 +213,18 @@ class Launch:
                 return lease
 
     def _provide_data(self, jobs: Sequence[Job]) -> None:
-        """Check the data that jobs need; download them first where that is asked for.
+        """Check the data that jobs need, and what they ask of their networks; download data first where that is asked for.
 
         Raises:
             DataError: they are not in place.
+            UserError: a network lacks what is asked of it.
         """
         root = self._options.paths.data_root
         if self._options.download:
             download_data(jobs, download_folder(root), self._console)
         verify_data(jobs, root)
         check_sizes(jobs, root)
+        check_effects(jobs)
 
     def _drive(self, work: SweepWork, recorder: Recorder) -> tuple[SweepRun, Stopped | None]:
         """Run the work; return the sweep after that, and what stopped it before its end."""

@@ -14,7 +14,7 @@ from orchestrator.planning.adopted import keep_weights, load_sweep
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.input_digests import changed_code, changed_data, digests_of_files
 from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_plan
-from orchestrator.planning.prelaunch_checks import check_data, check_sizes
+from orchestrator.planning.prelaunch_checks import check_data, check_effects, check_sizes
 from orchestrator.planning.racing.raced_attacks import raced_attacks
 from orchestrator.planning.racing.races import Races
 from orchestrator.store import StoreMissing, finished_keys, open_store
@@ -84,9 +84,11 @@ def write_job_files(plan: Plan, folder: Path, *, root: DataRoot) -> None:
     that it has this code.
 
     Raises:
-        UserError: the folder cannot be written, or files are missing whose content is part of a job's key.
+        UserError: the folder cannot be written, a network lacks what is asked of it, or files are missing whose content is part of a
+            job's key.
     """
     check_data((job for job in plan.using_data if isinstance(job.spec, TrainSpec) and job.spec.data.facts.files), root)
+    check_effects(plan.using_data)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for job in plan.to_run:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from workers.components.facts import DatasetInfo
 from workers.data.loading import remote, source
 from workers.data.loading.parts import number_held_out
 from workers.data.loading.remote import DataRoot
@@ -68,6 +69,48 @@ def _check_size(path: str, asked: int | None, available: int | None, split: str)
 def _check_example(example: int, available: int | None, split: str) -> None:
     if available is not None and example >= available:
         raise UserError(f"surfaces.example={example}: must be in [0, {available - 1}], a place in {split}")
+
+
+def check_effects(jobs: Iterable[Job]) -> None:
+    """Check that what models ask of the layers of their networks (a sketch, ranks, binary weights, a defence in them) finds some to act on.
+
+    Networks are built for that, with torch, unless their facts tell; one that cannot be built here is left to the job that trains it.
+
+    Raises:
+        UserError: a model asks for what its network lacks.
+    """
+    checked = set()
+    for job in jobs:
+        if not (isinstance(job.spec, TrainSpec) and _may_lack_layers(job.spec)):
+            continue
+        model, data, defence = job.spec.model.model_copy(update={"weights": None}), job.spec.data, job.spec.defence
+        if (form := (model.model_dump_json(), data.name, str(data.settings), defence.model_dump_json())) in checked:
+            continue
+        checked.add(form)
+        from workers.models.network.network import bare_body
+        from workers.models.network.planned_layers import require_effects
+
+        try:
+            body = bare_body(model, _info(data), seed=0)
+        except Exception:  # noqa: S112 (of any net; the job says it, too)
+            continue
+        require_effects(body, model, defence)
+
+
+def _may_lack_layers(spec: TrainSpec) -> bool:
+    """Tell whether a model asks for something of layers that its network may not have; our nets of stages have convolutions and ReLUs."""
+    model, defence = spec.model, spec.defence.facts
+    if not model.is_foreign and model.facts.stages:
+        return model.rank_fractions is not None and tuple(model.rank_fractions) != model.facts.stages
+    return bool(model.asked_of_factors) or model.binary or defence.acts_on_relus or not defence.around
+
+
+def _info(data: DataSpec) -> DatasetInfo:
+    """Return the data set's info; where only its files tell, one of its kind, on which the kinds of a net's layers hardly depend."""
+    if (stated := data.facts.info) is not None:
+        return stated
+    shape = data.shape or ((3, 32, 32) if data.facts.modality == "image" else (1, 16_000))
+    return DatasetInfo(10, shape, (0.5,) * shape[0], (0.5,) * shape[0])
 
 
 def check_data(jobs: Iterable[Job], root: DataRoot) -> None:

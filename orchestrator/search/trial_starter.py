@@ -7,7 +7,7 @@ from optuna import Trial
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
-from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.planning.prelaunch_checks import check_effects, check_sizes
 from orchestrator.planning.racing.raced_attacks import jobs_to_the_end
 from orchestrator.search.optuna_storage import trial_id
 from orchestrator.search.rung_table import PROMOTES, inherited
@@ -100,6 +100,7 @@ class TrialStarter:
             grid = state.space.at(values)
             jobs = jobs_to_the_end(grid)
             check_sizes(jobs)
+            check_effects(jobs)
         except (ValueError, UserError) as error:
             tell(state.study, trial, Failed(str(error)), **{KIND: "illegal"})
             self._count_repetition()

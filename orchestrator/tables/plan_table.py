@@ -105,7 +105,7 @@ _COLUMNS = (Column("layer"), Column("kernel"), Column("rank"), Column("stays den
 
 def layer_tables(plan: Plan) -> Iterator[Table]:
     """Yield one table for each network that the plan's models differ in by layers, titled by the first of them."""
-    from workers.models.network.network import planned_layers
+    from workers.models.network.planned_layers import planned_layers
 
     names, seen = JobNames(plan.jobs), set()
     for job in plan.jobs:

@@ -8,6 +8,7 @@ from typing import Annotated, get_args, get_origin
 
 from pydantic_core import ErrorDetails
 
+from search_spaces.schema.axes import named_fields
 from search_spaces.schema.registered_sections import LISTS, SECTION_NAMES, sections
 from search_spaces.schema.wording import shown
 from search_spaces.space import SEARCH, Location, divided, legal_keys
@@ -83,7 +84,7 @@ def described(error: ErrorDetails, path: Location) -> str:
 def _or_null(inside: Location) -> str:
     """`, or null` for a setting that is one value or none; the error names the legal values alone."""
     section = sections().get(str(inside[0])) if len(inside) > 1 else None
-    field = section.model_fields.get(str(setting(inside)[-1])) if section else None
+    field = section.model_fields.get(named_fields(section).get(str(setting(inside)[-1]), "")) if section else None
     forms = [get_args(part) for part in (field.annotation, *get_args(field.annotation))] if field else []
     return ", or null" if any(NoneType in form and not any(map(_is_container, form)) for form in forms) else ""
 

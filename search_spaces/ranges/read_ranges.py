@@ -11,7 +11,7 @@ from pydantic_core import InitErrorDetails
 from search_spaces.ranges.legality import axis_errors, error, grid_errors, relocated
 from search_spaces.ranges.substitute import ABSENT, Data, held, put
 from search_spaces.ranges.written_range import RangePlace, WrittenRange, categorical, is_categorical, parameter, place
-from search_spaces.schema.axes import AxisSection
+from search_spaces.schema.axes import AxisSection, named_fields
 from search_spaces.schema.parameter import Parameter, Path
 from search_spaces.schema.registered_sections import LISTS, grid_type, sections
 from search_spaces.schema.wording import listed, word
@@ -74,7 +74,7 @@ def _places(data: Data) -> Iterator[tuple[RangePlace, object]]:
 def _axes(path: Path, held: object, section: type[BaseModel]) -> Iterator[tuple[RangePlace, object]]:
     assert issubclass(section, AxisSection)  # noqa: S101 (SEARCHED names only such)
     for name, value in held.items() if isinstance(held, dict) else ():
-        if name in section.model_fields:
+        if name in named_fields(section):
             where = place((*path, name), section)
             yield where, value
             if where.kind.is_list and isinstance(value, list):

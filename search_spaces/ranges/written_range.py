@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, PlainValidator
 
+from search_spaces.schema.axes import named_fields
 from search_spaces.schema.parameter import Parameter, ParameterValue, Path
 from search_spaces.schema.training_axes import WrittenCountRange, WrittenEpsilonRange, lists
 from workers.components.settings import Frozen
@@ -22,9 +23,9 @@ class AxisKind(NamedTuple):
     is_list: bool
 
 
-def axis_kind(section: type[BaseModel], field: str) -> AxisKind:
+def axis_kind(section: type[BaseModel], name: str) -> AxisKind:
     """Return the kind of one value of a section's axis."""
-    declared = section.model_fields[field]
+    declared = section.model_fields[named_fields(section)[name]]
     value, *_ = get_args(declared.annotation)
     is_list = any(isinstance(part, BeforeValidator) and part.func is lists for part in declared.metadata)
     return AxisKind(_kind_of_number(value), is_list)

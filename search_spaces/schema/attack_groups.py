@@ -148,8 +148,8 @@ class AttackGroup(ComponentAxes):
         if others := [knowledge for knowledge in self.knowledge if knowledge != "eot" and self._averages_always]:
             raise ValueError(f"version=rand with knowledge={others[0]}: it averages gradients over draws; knowledge must be eot")
         for component, norm in product(self.components, self.norm):
-            own = {name: getattr(self, name, ()) for name in component.settings.model_fields}
-            self._require(component, norm, {name: values for name, values in own.items() if values})
+            own = component.settings.model_fields
+            self._require(component, norm, {name: values for name, values in self.axes.items() if name in own})
         return self
 
     @property

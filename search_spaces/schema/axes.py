@@ -50,6 +50,11 @@ Axis = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), AfterValidator(merge
 PositiveLiteral = Annotated[str, PlainValidator(_literal), IsNumber("literal")]
 
 
+def named_fields(section: type[BaseModel]) -> dict[str, str]:
+    """Return a section's fields by their names in a space, which differ where a component's setting is called as an attribute of ours."""
+    return {found.alias or field: field for field, found in section.model_fields.items()}
+
+
 class AxisSection(Frozen):
     """A section of axes. An axis that is left out is `()`: it does not vary and keeps its spec's default."""
 
@@ -60,7 +65,7 @@ class AxisSection(Frozen):
     @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
         """The values of the axes that are given."""
-        return {name: values for name, values in self if values}
+        return {name: values for name, field in named_fields(type(self)).items() if (values := getattr(self, field))}
 
     @property
     def size(self) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, ClassVar, TypeVar, Union
 
-from pydantic import AfterValidator, ValidationInfo, create_model, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator
 
 from search_spaces.schema.axes import Axis, AxisSection, declared
 from workers.components.component_registry import Component, Registry
@@ -39,10 +39,11 @@ class ComponentAxes(AxisSection):
     @field_validator("*")
     @classmethod
     def _is_used(cls, values: Any, info: ValidationInfo) -> Any:
-        if info.field_name in cls.own and values != ():
+        setting = cls.model_fields[str(info.field_name)].alias or info.field_name
+        if setting in cls.own and values != ():
             names = info.data.get(cls.named_by) or (() if cls.default is None else (cls.default,))
-            if names and not any(info.field_name in cls.registry[name].settings.model_fields for name in names):
-                raise ValueError(f"{cls.registry.kind} {names[0]} has no {info.field_name}; leave {info.field_name} out")
+            if names and not any(setting in cls.registry[name].settings.model_fields for name in names):
+                raise ValueError(f"{cls.registry.kind} {names[0]} has no {setting}; leave {setting} out")
         return values
 
     @property
@@ -75,7 +76,10 @@ def with_own_settings(section: type[A]) -> type[A]:
                 raise UserError(f"{section.registry.kind} {component.name}: every {section.registry.kind} has a setting {name}; rename it")
             written = declared(field)
             types[name] = [*types.get(name, []), *([] if written in types.get(name, []) else [written])]
-    fields: dict[str, Any] = {name: (_axis(found), ()) for name, found in types.items()}
+    fields: dict[str, Any] = {}
+    for name, found in types.items():
+        is_taken = hasattr(section, name)
+        fields[f"{name}__own" if is_taken else name] = (_axis(found), Field(default=(), alias=name if is_taken else None))
     made = create_model(section.__name__, __base__=section, __module__=section.__module__, **fields)
     made.own = frozenset(types)
     return made

@@ -286,3 +286,29 @@ def test_a_librarys_step_sizes_are_written_like_ours_and_searched_like_ours():
         "steps": "int",
         "momentum": "float",
     }
+
+
+@pytest.mark.parametrize("name", ["size", "points", "components", "axes", "own", "default", "registry", "named_by", "jobs_each"])
+@pytest.mark.usefixtures("forgotten")
+def test_a_setting_of_a_plugin_may_be_called_as_an_attribute_of_a_section(name, tmp_path, recwarn):
+    source = f"""
+import robustsweep as rs
+@rs.model
+def net_of_mine(info, *, {name}: int = 3): ...
+@rs.attack
+def attack_of_mine(logits, inputs, labels, *, {name}: int = 3): ...
+"""
+    (tmp_path / "mine.py").write_text(source)
+    (tmp_path / "x.yaml").write_text(f"""
+name: x
+plugins: [mine.py]
+data: {{name: digits}}
+model: {{name: net_of_mine, tensorized: false, {name}: [1, 2]}}
+training: {{epochs: 1}}
+attacks: [{{attack: attack_of_mine, epsilon: 8/255, settings: {{{name}: [3, 4, 5]}}}}, {{attack: fgsm, epsilon: 8/255}}]
+""")
+    (found,) = load_space(str(tmp_path / "x.yaml")).space.grids
+    models, attacks = list(found.model.points()), list(found.attacks[0].resolved())
+    assert [point[name] for point in models] == [1, 2]
+    assert [asked.attack.own[name] for asked in attacks] == [3, 4, 5]
+    assert not recwarn.list

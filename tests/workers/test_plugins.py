@@ -124,6 +124,9 @@ def test_a_worker_runs_what_the_driver_read_whatever_is_at_that_path_by_then(tmp
         ("\nraise SystemExit(3)", "line 2: SystemExit: 3"),
         ("raise RuntimeError", "line 1: RuntimeError: RuntimeError"),
         (metric("snr_db"), "metric 'snr_db': "),
+        ("import robustsweep as rs\n@rs.dataset(n_classes=4)\ndef d(root): ...", "line 2: @dataset(n_classes=...): no such keyword"),
+        ("import robustsweep as rs\n@rs.model(modalty='audio')\ndef n(info): ...", "did you mean 'modality'?"),
+        ("import robustsweep as rs\n@rs.model\ndef n(info, *, model_config: int = 1): ...", "n: no setting can be called model_config"),
         ("x = '\0'", "null bytes"),
     ],
 )

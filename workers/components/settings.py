@@ -65,12 +65,14 @@ def settings_of(factory: Callable[..., Any], *, name: str, given_by_us: frozense
         given_by_us: the parameters that are no settings.
 
     Raises:
-        TypeError: a parameter has no type, or takes any number of keywords.
+        TypeError: a parameter has no type, takes any number of keywords, or has a name that no setting can have.
     """
     declared = [parameter for parameter in inspect.signature(factory).parameters.values() if parameter.name not in given_by_us]
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in declared):
         raise TypeError(f"{name}: takes **keywords; name every setting, with its type, after a *")
     own = [parameter for parameter in declared if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    if taken := next((parameter.name for parameter in own if hasattr(Settings, parameter.name) or parameter.name.startswith("_")), None):
+        raise TypeError(f"{name}: no setting can be called {taken}; rename it")
     fields = {parameter.name: (_annotation(factory, parameter, name), _default(parameter)) for parameter in own}
     return create_model(f"{name}_settings", __base__=Settings, __module__=factory.__module__, **fields) if fields else Settings  # type: ignore[call-overload]
 

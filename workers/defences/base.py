@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from workers.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
@@ -141,13 +143,13 @@ class ActivationDefence(Defence):
         """Register hooks on the ReLUs.
 
         Raises:
-            ValueError: there are none.
+            UserError: there are none.
         """
         from torch import nn
 
         relus = [module for module in body.modules() if isinstance(module, nn.ReLU)]
         if not relus:
-            raise ValueError(f"{self.name}: acts on nn.ReLU modules, and {type(body).__name__} has none")
+            raise UserError(f"defence {self.name}: acts on nn.ReLU modules, and {type(body).__name__} has none")
         for relu in relus:
             relu.register_forward_hook(self._hook)
 

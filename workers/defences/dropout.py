@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workers.defences.base import Defence
+from workers.errors import UserError
 from workers.registry import defence
 from workers.spec.fields import OpenShare
 
@@ -27,13 +28,24 @@ class DefensiveDropout(Defence):
         self._dropout = dropout
 
     def install(self, body: nn.Module) -> None:
+        """Register hooks on the linear layers.
+
+        Raises:
+            UserError: there are none.
+        """
         from torch import nn
 
         from workers.layers import LatentLayer
 
-        for module in body.modules():
-            if isinstance(module, nn.Linear) or (isinstance(module, LatentLayer) and len(module.kernel.shape) == _LINEAR_ORDER):
-                module.register_forward_pre_hook(self._hook)
+        linear = [
+            module
+            for module in body.modules()
+            if isinstance(module, nn.Linear) or (isinstance(module, LatentLayer) and len(module.kernel.shape) == _LINEAR_ORDER)
+        ]
+        if not linear:
+            raise UserError(f"defence {self.name}: acts on linear layers, and {type(body).__name__} has none")
+        for module in linear:
+            module.register_forward_pre_hook(self._hook)
 
     # A method, not a closure: a deep copy of the network gets the copied defence's.
     def _hook(self, module: nn.Module, inputs: tuple[Any, ...]) -> Tensor:

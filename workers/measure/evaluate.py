@@ -190,6 +190,24 @@ def require_logits_before_training(network: Network, data: DeviceSplit, *, n_cla
     require_logits(logits, (len(inputs), n_classes), named=f"{named}, before its training")
 
 
+@torch.no_grad()
+def require_draws_before_training(network: Network, data: DeviceSplit) -> None:
+    """Check that the forward pass of a network that should be random draws, before it is trained; its generator is another one after that.
+
+    Raises:
+        JobError: it draws nothing: a defence of a user's own may act on layers that the network lacks.
+    """
+    if not network.randomised or network.randomised_body:
+        return
+    network.seed(0)
+    before, training = _drawn(network), network.training
+    inputs, _ = data.batch(slice(0, _CHECKED))
+    network.eval()(inputs)
+    network.train(training)
+    if torch.equal(before, _drawn(network)):
+        raise JobError(f"{_named(network)}: a forward pass draws nothing, and it should be random")
+
+
 def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> Perturb:
     """Return examples made before, (all examples, *shape), as a function for `correct_flags`."""
 

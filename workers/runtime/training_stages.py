@@ -10,10 +10,11 @@ from workers.artifacts.artifacts import MODEL_FILE
 from workers.artifacts.outcomes import EpochRecord, TrainOutcome
 from workers.components.facts import DatasetInfo
 from workers.errors import UserError
-from workers.measure.evaluate import require_logits_before_training
+from workers.measure.evaluate import require_draws_before_training, require_logits_before_training
 from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
-from workers.models.network.network import require_matched
+from workers.models.network.network import bare_body
+from workers.models.network.planned_layers import require_effects
 from workers.progress import Report
 from workers.runtime.job_context import JobContext
 from workers.runtime.stored_models import BEST_FILE, model_info, stored
@@ -30,10 +31,11 @@ def train_stage(context: JobContext, spec: TrainSpec, report: Report) -> Trained
     split = context.split(spec.data.unlimited, "train", spec.data.train_examples, context.job)
     info = context.info(spec.data)
     network = _untrained(context, spec, info)
-    require_matched(spec.model, network.ranks())
     if network.randomised_body and context.group.size > 1:
         raise UserError(f"model {spec.model.name}: draws in its layers, each process would draw anew; train it with --gpus-per-train 1")
-    network.to(context.device).seed(context.seed("sketch"))
+    network.to(context.device)
+    require_draws_before_training(network, split)
+    network.seed(context.seed("sketch"))
     if (component := spec.model.component).place:
         require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     if spec.stage == "pretrain" and spec.model.is_foreign:
@@ -112,7 +114,12 @@ def _saved(weights: Mapping[str, Tensor]) -> bytes:
 
 
 def _untrained(context: JobContext, spec: TrainSpec, info: DatasetInfo) -> Network:
-    """Return the network at the start of its training, on the CPU."""
+    """Return the network at the start of its training, on the CPU.
+
+    Raises:
+        UserError: its settings ask for what none of its layers can give.
+    """
+    require_effects(bare_body(spec.model, info, seed=0), spec.model, spec.defence)
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=context.seed("weights"), defence=spec.defence)
     if spec.stage == "adopt":

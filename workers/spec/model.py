@@ -91,6 +91,17 @@ class ModelSpec(ComponentSpec):
         return today
 
     @property
+    def asked_of_factors(self) -> str:
+        """The first setting, as `model.theta=0.9`, that asks for what layers in factors alone have; empty where none does.
+
+        The full rank asks for nothing: it stores what dense layers do.
+        """
+        names = ("theta", "rank_fractions", "init", "factorization", "rank_fraction", "rank_kind")
+        usual = {name: (type(self).model_fields[name].default, 1.0) for name in names}
+        asked = (name for name in names if self.tensorized and getattr(self, name) not in usual[name])
+        return next((f"model.{name}={getattr(self, name)}" for name in asked), "")
+
+    @property
     def is_foreign(self) -> bool:
         """True where the network is not ours: a plugin's, or a library's by reference."""
         return self.component.digest is not None or bool(scheme_of(self.name))

@@ -18,6 +18,7 @@ from orchestrator.report.examples.renderings import Array
 from workers.attacks.engine import check_examples
 from workers.data.loading.parts import Places
 from workers.errors import JobError, UserError
+from workers.spec.attack import parts
 from workers.spec.component import STORED
 
 _SAME = 1e-9
@@ -138,7 +139,7 @@ def contradiction(bundle: Bundle) -> str | None:
     if others:
         attack = others[0].spec.attack
         return f"{_named(others[0])} has the ball {attack.norm} {attack.epsilon:g}, the claim {claim.norm} {claim.epsilon:g}"
-    return _other_numbers(bundle) or _unsupported(bundle) or _unused(bundle, farthest)
+    return _other_numbers(bundle) or _unsupported(bundle) or _unmade(bundle) or _unused(bundle, farthest)
 
 
 def _distance(bundle: Bundle, adversarial: Adversarial) -> float:
@@ -177,6 +178,25 @@ def _unsupported(bundle: Bundle) -> str | None:
         shown[adversarial.places] |= ~adversarial.attack.outcome.correct()[:, adversarial.places].all(axis=0)
     missing = (right & fooled & ~shown).nonzero()[0]
     return None if not len(missing) else f"example {missing[0]} counts as fooled, and nothing in the bundle fools it"
+
+
+def _unmade(bundle: Bundle) -> str | None:
+    """Find an attack on a deterministic network that counts as right what it was not given, for an attack before it had fooled that; or a
+    suite that counts otherwise than its last attack."""
+    if bundle.contents.randomised:
+        return None
+    attacks, places = bundle.contents.attacks, {found.attack.key: found.places for found in bundle.adversarial}
+    for attack in attacks:
+        suite, right = attack.spec.attack, attack.outcome.correct()
+        if attack.file is None and suite.is_installed and suite.facts.suite:
+            *before, last = parts(suite, early_stop=True)
+            after, repeat = ", ".join(part.name for part in before), attack.spec.repeat
+            ends = [one for one in attacks if (one.spec.attack, one.spec.after, one.spec.repeat) == (last, after, repeat)]
+            if not any(np.array_equal(one.outcome.correct(), right) for one in ends):
+                return f"{_named(attack)}: its outcomes are not those after its last attack, {last.name}"
+        elif len(others := np.setdiff1d(np.flatnonzero(right.any(axis=0)), places.get(attack.key, ()))):
+            return f"{_named(attack)}: example {others[0]} is said to be right, and was not attacked"
+    return None
 
 
 def _unused(bundle: Bundle, farthest: float) -> str | None:

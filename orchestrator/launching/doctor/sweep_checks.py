@@ -8,7 +8,7 @@ from orchestrator.launching.preview import estimate_plan
 from orchestrator.paths import Paths
 from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.plan import Plan
-from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.planning.prelaunch_checks import check_effects, check_sizes
 from orchestrator.search.possible_jobs import jobs_of
 from orchestrator.terminal.console import clock
 from search_spaces import LoadedSpace
@@ -31,9 +31,10 @@ def is_search(loaded: LoadedSpace) -> bool:
 
 
 def check_space(loaded: LoadedSpace, jobs: Sequence[Job], paths: Paths) -> list[CheckResult]:
-    """Check that the data sets have as many examples as the jobs ask for."""
+    """Check that the data sets have as many examples, and the networks such layers, as the jobs ask for."""
     check_sizes(jobs)
     check_sizes(jobs, paths.data_root)
+    check_effects(jobs)
     if is_search(loaded):
         return [CheckResult("ok", "space", f"{loaded.name}, a search")]
     return [CheckResult("ok", "space", f"{loaded.name}, {len(jobs):,} jobs")]

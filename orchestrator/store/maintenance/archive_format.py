@@ -141,7 +141,7 @@ def read_rows(path: Path, table: Table) -> Iterator[list[Row]]:
         with pq.ParquetFile(path) as opened:
             _check_columns(path, table, opened.schema_arrow)
             for batch in opened.iter_batches(batch_size=CHUNK):
-                yield [_as_values(table, row) for row in batch.to_pylist()]
+                yield _as_rows(table, batch.to_pydict())
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"import {path}: is damaged: {str(error).splitlines()[0]}") from None
 
@@ -158,6 +158,13 @@ def _check_columns(path: Path, table: Table, found: pa.Schema) -> None:
             raise UserError(f"import {path}: has no column {column.name}, which every row of {table.name} needs")
 
 
-def _as_values(table: Table, row: Row) -> Row:
-    names = {column.name for column in table.columns if _is_json(column)} | {"stage_rank_fractions"}
-    return {name: json.loads(value) if value is not None and name in names else value for name, value in row.items()}
+def _as_rows(table: Table, columns: Mapping[str, list[Any]]) -> list[Row]:
+    """Return rows of the columns' values, JSON decoded; equal texts are one object, which must not be changed."""
+    coded = {column.name for column in table.columns if _is_json(column)} | {"stage_rank_fractions"}
+    values = [_decoded(found) if name in coded else found for name, found in columns.items()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _decoded(texts: list[str | None]) -> list[Any]:
+    found = {text: None if text is None else json.loads(text) for text in set(texts)}
+    return [found[text] for text in texts]

@@ -2,9 +2,10 @@
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, JsonValue, TypeAdapter, ValidationError
@@ -117,8 +118,8 @@ _KINDS: tuple[tuple[type, Any], ...] = (
 )
 
 
-def check_rows(place: str, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Check rows that are to be inserted.
+def check_rows(place: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Check rows that are to be inserted: of each column every value that is another, all together, then each row by itself.
 
     Args:
         place: where they come from, for the message.
@@ -128,12 +129,30 @@ def check_rows(place: str, table: Table, rows: Iterable[Mapping[str, Any]]) -> N
     Raises:
         UserError: the first value that the table's columns, or its readers, do not take.
     """
+    for name in dict.fromkeys(chain.from_iterable(rows)):
+        for value, problem in _wrong_values(table.columns[name], [row[name] for row in rows if name in row]):
+            raise UserError(f"import {place}: {name} {json.dumps(value, default=str)[:_SHOWN]}: {problem}")
     for row in rows:
-        for name, value in row.items():
-            if problem := value_problem(table.columns[name], value):
-                raise UserError(f"import {place}: {name} {json.dumps(value, default=str)[:_SHOWN]}: {problem}")
-        if problem := contradiction(row):
-            raise UserError(f"import {place}: {problem}")
+        if (wrong := contradiction(row)) is not None:
+            raise UserError(f"import {place}: {wrong}")
+
+
+def _wrong_values(column: Column[Any], values: Iterable[Any]) -> Iterator[tuple[Any, str]]:
+    """Yield the values that the column's readers do not take, each with the reason; equal ones once."""
+    different = _different(values)
+    try:
+        _adapter_of_many(column).validate_python(different)
+    except ValidationError:
+        yield from ((value, problem) for value in different if (problem := value_problem(column, value)))
+
+
+def _different(values: Iterable[Any]) -> list[Any]:
+    """Return one of all values that are equal and of one type; of lists and maps one of each object."""
+    values = list(values)
+    try:
+        return list({(type(value), value): value for value in values}.values())
+    except TypeError:
+        return list({id(value): value for value in values}.values())
 
 
 def value_problem(column: Column[Any], value: Any) -> str | None:
@@ -148,12 +167,21 @@ def value_problem(column: Column[Any], value: Any) -> str | None:
 
 @cache
 def _adapter(column: Column[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(_kind(column))
+
+
+@cache
+def _adapter_of_many(column: Column[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(list[_kind(column)])  # type: ignore[arg-type,misc]
+
+
+def _kind(column: Column[Any]) -> Any:
     kind = _SHAPES.get(str(column)) or _SHAPES.get(column.name) or next(kind for of, kind in _KINDS if isinstance(column.type, of))
     if isinstance(column.type, String) and column.type.length:
         kind = Annotated[kind, Field(max_length=column.type.length)]
     if isinstance(column.type, JSON | LargeBinary):
         kind = Annotated[kind, Field(strict=True)]
-    return TypeAdapter(kind | None if column.nullable else kind)
+    return kind | None if column.nullable else kind
 
 
 def contradiction(row: Mapping[str, Any]) -> str | None:
@@ -192,7 +220,7 @@ def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) 
     if len(flags) != draws * a_draw:
         return f"{len(flags)} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}"
     padding = (1 << (8 * a_draw - n_examples)) - 1
-    if any(flags[end - 1] & padding for end in range(a_draw, len(flags) + 1, a_draw)):
+    if padding and any(flags[end - 1] & padding for end in range(a_draw, len(flags) + 1, a_draw)):
         return f"flags are set beyond the last of {n_examples} examples"
     counted = int.from_bytes(flags).bit_count()
     return None if counted == n_correct else f"n_correct is {n_correct}, its flags count {counted}"
@@ -204,7 +232,6 @@ def _wrong_spec(job: Mapping[str, Any]) -> str | None:
         job_description(job["spec"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"spec of job {job['key']}: {type(error).__name__}: {error}"
-    spec = stored_spec(job["spec"])
-    if job["key_version"] == KEY_VERSION and (spec is None or spec.stage != job["stage"]):
+    if job["key_version"] == KEY_VERSION and ((spec := stored_spec(job["spec"])) is None or spec.stage != job["stage"]):
         return f"spec of job {job['key']}: is none of stage {job['stage']}"
     return None

@@ -9,6 +9,7 @@ from torch import nn
 from tests.workers.small import generator, network, split
 from workers.defences.pruning import keep_probabilities
 from workers.defences.quantization import deviation, quantised
+from workers.errors import UserError
 from workers.layers import TuckerLayer
 from workers.models.network import build_defence
 from workers.spec.component import DefenceSpec
@@ -192,7 +193,7 @@ def test_a_randomised_defence_without_a_generator_is_an_error(make):
 
 
 def test_an_activation_defence_on_a_net_without_relus_is_refused():
-    with pytest.raises(ValueError, match=r"defensive_quantization: acts on nn\.ReLU modules, and Linear has none"):
+    with pytest.raises(UserError, match=r"defence defensive_quantization: acts on nn\.ReLU modules, and Linear has none"):
         build_defence(DefenceSpec(name="defensive_quantization"), bounds=UNIT).install(nn.Linear(2, 2))
 
 

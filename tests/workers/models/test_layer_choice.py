@@ -157,3 +157,8 @@ def test_a_layer_used_in_two_places_stays_one():
     tensorize(net, WHOLE, sketch=LatentSketch(theta=1.0))
     assert isinstance(net.twice, TuckerLayer)
     assert net.alias[0] is net.twice
+
+
+def test_a_layer_whose_weight_is_not_made_yet_stays_dense():
+    (choice,) = layer_choices(nn.Sequential(nn.LazyLinear(3)), LayerKinds(linear=True))
+    assert (choice.shape, choice.reason) == (None, "a LazyLinear, whose weight its first forward pass makes")

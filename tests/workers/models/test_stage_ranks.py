@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from tests.workers.small import data_set
 from workers.errors import UserError
 from workers.models.network import build
-from workers.models.network.network import planned_layers, require_matched
+from workers.models.network.planned_layers import planned_layers, require_matched
 from workers.registry import MODELS
 from workers.spec.model import ModelSpec
 

@@ -79,7 +79,7 @@ def _require_same(first: Tensor, second: Tensor, *, drew: bool, changed: list[st
     if drew:
         raise JobError(
             f"model {name}: its forward pass draws from PyTorch's global generator in eval mode (a dropout that stays live?); "
-            "nothing measured of it could be repeated"
+            "nothing measured of it could be repeated; state randomised=True where it is meant to"
         )
     if changed:
         names = ", ".join(key.removeprefix("body.") for key in changed[:3])

@@ -1,9 +1,10 @@
 """The layers of a network that can be tensorized, and the reasons why others stay dense."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from workers.layers import ProjectedAttention
@@ -32,7 +33,8 @@ class LayerChoice:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        return None if getattr(self.layer, "weight", None) is None else tuple(dense_kernel(self.layer).shape)
+        weight = getattr(self.layer, "weight", None)
+        return None if weight is None or is_lazy(weight) else tuple(dense_kernel(self.layer).shape)
 
 
 def dense_kernel(layer: nn.Module) -> Tensor:
@@ -48,8 +50,12 @@ class LayerKinds:
 
     first: bool = False
     linear: bool = False
-    attention: bool = False
     transposed: bool = False
+    attention: bool = False
+
+
+KINDS = tuple(found.name for found in fields(LayerKinds))
+"""The names of these kinds; that of attentions is the last one, as asking for it changes a network."""
 
 
 def layer_choices(network: nn.Module, wanted: LayerKinds) -> list[LayerChoice]:
@@ -97,6 +103,8 @@ def unfit(layer: nn.Module) -> str | None:
         return f"a {type(layer).__name__}"
     if not _computes_as(layer):
         return f"a {type(layer).__name__}, whose forward pass is its own"
+    if is_lazy(layer.weight):
+        return f"a {type(layer).__name__}, whose weight its first forward pass makes"
     if layer._forward_pre_hooks or layer._forward_hooks or parametrize.is_parametrized(layer):
         return "a layer whose weight or output is changed by a hook or a parametrization"
     return None if isinstance(layer, nn.Linear) else _unfit_geometry(layer)

@@ -1,9 +1,8 @@
 """Network interface for the rest of the library: built from a spec, with normalisation, sketch and defence."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,9 +12,8 @@ from torch.utils.checkpoint import checkpoint
 from workers.components.facts import DatasetInfo, ModelFacts
 from workers.defences.base import Defence
 from workers.errors import JobError, UserError
-from workers.layers import DenseKernel, LatentKernel, LatentSketch, SignGradient, resolve_rank
+from workers.layers import DenseKernel, LatentKernel, LatentSketch, SignGradient
 from workers.layers.activation_checkpointing import NetworkPart
-from workers.models.network.layer_choice import layer_choices
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Initialisation, Normalisation, Randomness, SignGradientName
@@ -171,9 +169,9 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
         seed: of the initial weights.
         defence: the defence around or inside it; it does not affect the initial weights.
     """
-    body, sketch = _body(spec, info, seed=seed), _sketch(spec)
+    body, sketch = bare_body(spec, info, seed=seed), _sketch(spec)
     if spec.tensorized:
-        tensorize(body, _tensorization(spec, "random", body), sketch=sketch, input_shape=info.shape)
+        tensorize(body, tensorization(spec, "random", body), sketch=sketch, input_shape=info.shape)
     signs = SignGradient() if spec.binary else None
     if signs is not None:
         binarize(body, signs=signs)
@@ -194,7 +192,7 @@ def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: D
         defence: of the new network.
     """
     sketch = _sketch(spec)
-    tensorize(dense.body, _tensorization(spec, "decompose", dense.body), sketch=sketch, input_shape=info.shape)
+    tensorize(dense.body, tensorization(spec, "decompose", dense.body), sketch=sketch, input_shape=info.shape)
     return Network(dense.body, **_around(spec, sketch, info, defence))
 
 
@@ -219,60 +217,12 @@ def _moments(info: DatasetInfo, normalisation: Normalisation) -> tuple[tuple[flo
     return _IMAGENET
 
 
-@dataclass(frozen=True)
-class LayerPlan:
-    """Plan of one layer: its kernel's shape, and its rank or the reason why it stays dense."""
-
-    name: str
-    shape: tuple[int, ...] | None
-    rank: tuple[int, ...] | None
-    reason: str
-
-
-def planned_layers(spec: ModelSpec, info: DatasetInfo) -> list[LayerPlan]:
-    """Return what becomes of each convolution, linear layer and attention of a spec's network; its weights are drawn, none is kept."""
-    body = _body(spec, info, seed=0)
-    settings = _tensorization(spec, "random", body)
-    plans = []
-    for choice in layer_choices(body, settings):
-        fraction, shape = settings.fractions.get(choice.name, settings.rank_fraction), choice.shape
-        reason = choice.reason if spec.tensorized else "tensorized: false"
-        rank = (
-            None
-            if reason or shape is None
-            else resolve_rank(shape, fraction, kind=settings.rank_kind, factorization=settings.factorization)
-        )
-        plans.append(LayerPlan(", ".join(choice.names), shape, rank, reason))
-    require_matched(spec, [plan.name.partition(", ")[0] for plan in plans if plan.rank is not None])
-    return plans
-
-
-_NAMED = 20
-
-
-def require_matched(spec: ModelSpec, tensorized: Iterable[str]) -> None:
-    """Check that every pattern of `rank_fractions` says the rank of some layer of a network.
-
-    Args:
-        spec: the network's.
-        tensorized: the names of its layers in Tucker form.
-
-    Raises:
-        UserError: a pattern matches none of these; the message names them.
-    """
-    names = list(tensorized)
-    unmatched = [pattern for pattern in spec.rank_fractions or () if spec.tensorized and not any(map(re.compile(pattern).match, names))]
-    if unmatched:
-        more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        legal = f"one of {', '.join(names[:_NAMED])}{more}" if names else "there are none"
-        raise UserError(f"model.rank_fractions={unmatched[0]!r}: matches no layer of {spec.name} that is tensorized; {legal}")
-
-
 def _sketch(spec: ModelSpec) -> LatentSketch:
     return LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale, all_zero=spec.all_zero, draws=spec.draws)
 
 
-def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Tensorization:
+def tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Tensorization:
+    """Return how the layers of a spec's bare network become layers in factors."""
     return Tensorization(
         rank_fraction=spec.rank_fraction,
         fractions={} if spec.rank_fractions is None else _fractions(body, spec.rank_fractions),
@@ -297,8 +247,9 @@ def _fractions(body: nn.Module, by_pattern: Mapping[str, float]) -> dict[str, fl
     return found
 
 
-def _body(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> nn.Module:
-    """The bare network of a spec, whatever it draws while it is made drawn from the seed; PyTorch's global generator is left as it was."""
+def bare_body(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> nn.Module:
+    """Return the bare network of a spec, whatever it draws while it is made drawn from the seed; PyTorch's global generator is left as it
+    was."""
     component = spec.component
     binary = {"binary": spec.binary} if component.accepts("binary") else {}
     with torch.random.fork_rng(devices=[]):

@@ -177,14 +177,19 @@ def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     Raises:
         ValueError: a convolution is grouped, or pads with anything but zeros.
     """
+    for name, convolution in made_binary(network):
+        parent, _, child = name.rpartition(".")
+        setattr(network.get_submodule(parent), child, _binary_like(name, convolution, signs))
+
+
+def made_binary(network: nn.Module) -> list[tuple[str, Any]]:
+    """Return the convolutions of a network that `binarize` replaces, by name."""
     convolutions = [
         (name, module)
         for name, module in network.named_modules()
         if isinstance(module, nn.Conv1d | nn.Conv2d) or _is_plain_convolution(module)
     ]
-    for name, convolution in convolutions[1:]:
-        parent, _, child = name.rpartition(".")
-        setattr(network.get_submodule(parent), child, _binary_like(name, convolution, signs))
+    return convolutions[1:]
 
 
 def _is_plain_convolution(module: nn.Module) -> bool:

@@ -32,7 +32,9 @@ from tests.orchestrator.audit.bundle.made import (
     stored,
     with_outcome,
 )
+from workers.artifacts.outcomes import FlagsOutcome
 from workers.errors import UserError
+from workers.spec.attack import AttackSettings, parts
 
 Change = Callable[[dict[str, Any], Files], None]
 
@@ -144,6 +146,25 @@ def _weights(_: dict[str, Any], files: Files) -> None:
     files[MODEL] = stored(linear("another_linear_of_tests", seed=7), "another_linear_of_tests")
 
 
+def _not_given(contents: dict[str, Any], files: Files) -> None:
+    """Leave out what was made of an example that stays right."""
+    found, kept = load(files[ATTACK]), torch.ones(N, dtype=torch.bool)
+    kept[outcome(contents)[0].nonzero()[0][0]] = False
+    files[ATTACK] = save({name: values[kept].clone() for name, values in found.items()})
+
+
+def _suite(contents: dict[str, Any], _: Files, *, alike: bool = False) -> None:
+    """Add a suite and its last attack, whose outcome the suite has not."""
+    (attack,) = contents["attacks"]
+    shared = attack["spec"]["attack"] | {"settings": {}, "name": "autoattack"}
+    *before, last = parts(AttackSettings.model_validate(shared), early_stop=True)
+    after = ", ".join(part.name for part in before)
+    attack["spec"] |= {"attack": last.model_dump(mode="json"), "after": after}
+    other = attack["outcome"] if alike else FlagsOutcome.pack(np.ones((1, N), dtype=np.bool_)).model_dump(mode="json")
+    suite = attack | {"key": "b" * 64, "file": None, "outcome": other, "spec": attack["spec"] | {"attack": shared, "after": ""}}
+    contents["attacks"].append(suite)
+
+
 FALSE: dict[str, tuple[Change, str]] = {
     "a flag": (_flag, r"is said to be right, and is wrong \(1 of 80 outcomes on 40 random examples differ\)"),
     "a figure": (_figure, "the robust accuracy is said to be .* %, the outcomes in the bundle give"),
@@ -156,6 +177,8 @@ FALSE: dict[str, tuple[Change, str]] = {
     "out of the bounds": (_image(lambda made, clean: torch.where(clean > 0.79, 1.5, made)), "outside"),
     "clean ones": (_image(lambda _, clean: clean), "is said to be wrong, and is right"),
     "none that fools": (_nothing, "counts as fooled, and nothing in the bundle fools it"),
+    "one that was not attacked": (_not_given, "is said to be right, and was not attacked"),
+    "a suite": (_suite, "autoattack .*: its outcomes are not those after its last attack, square"),
     "other weights": (_weights, "model.safetensors holds other weights"),
 }
 
@@ -170,6 +193,12 @@ def test_a_false_claim_with_checksums_that_fit_does_not_stand(path: Path, change
     assert done.stdout.startswith(f"{path}: the claim does not stand: ")
     with pytest.raises(AssertionError, match=said):
         raise AssertionError(found.line)
+
+
+def test_a_suite_with_the_outcomes_of_its_last_attack_stands(path: Path) -> None:
+    retold(path, lambda contents, files: _suite(contents, files, alike=True))
+    found = rs.verify(path)
+    assert found.stands, found.line
 
 
 def test_weights_are_taken_from_a_file_where_it_is_that_of_the_claim(path: Path, tmp_path: Path) -> None:
