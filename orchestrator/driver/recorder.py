@@ -68,6 +68,7 @@ class Recorder:
         self.lease_loss = LeaseLoss()
         self._write_queue = WriteQueue(beat=self._beat, failed=self._note, lost=self.lease_loss.notice)
         self.last_error: str | None = None
+        self._interrupted = False
 
     @property
     def unrecorded(self) -> int:
@@ -117,15 +118,24 @@ class Recorder:
         return result
 
     def record_found(self, jobs: Sequence[Job], *, say: Callable[[str], None]) -> None:
-        """Have results recorded that were found on disk, many in one transaction; say how far that is, until it is done or cannot be."""
+        """Have results recorded that were found on disk, many in one transaction; say how far that is, until it is done or cannot be.
+
+        Interrupted, it leaves those that are not under way yet to the next launch, which finds them again.
+        """
         ordered = sorted(jobs, key=lambda job: job.parents.get("model", job.key))
         for start in range(0, len(ordered), _TOGETHER):
             chunk = ordered[start : start + _TOGETHER]
             self._write_queue.put(Write(partial(self._record_chunk, chunk, self._times.end("")), results=len(chunk)))
-        while not self._write_queue.wait(seconds=_SAY_SECONDS):
-            say(f"recording {len(jobs) - self.unrecorded:,} of {len(jobs):,} found results")
+        try:
+            while not self._write_queue.wait(seconds=_SAY_SECONDS):
+                say(f"recording {len(jobs) - self.unrecorded:,} of {len(jobs):,} found results")
+        except KeyboardInterrupt:
+            self._interrupted = True
+            raise
 
     def _record_chunk(self, jobs: Sequence[Job], at: datetime) -> None:
+        if self._interrupted:
+            return
         found = []
         for job in jobs:
             try:

@@ -2,7 +2,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,28 @@ def test_results_that_are_being_recorded_are_counted_aloud(
 
         recorder.record_found(JOBS, say=say)
     assert said[0] == f"recording 0 of {len(JOBS)} found results"
+    assert finished_keys(store) == {job.key for job in JOBS}
+
+
+def test_a_launch_that_is_stopped_while_it_records_leaves_the_rest_to_the_next_one(
+    store: Store, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.driver.recorder._TOGETHER", 2)
+    monkeypatch.setattr("orchestrator.driver.recorder._SAY_SECONDS", 0.01)
+    for job in JOBS:
+        leave_artifact(job, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "results.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def stop(line: str) -> None:
+            other.execute("ROLLBACK")
+            raise KeyboardInterrupt
+
+        with suppress(KeyboardInterrupt), recorder:
+            recorder.record_found(JOBS, say=stop)
+    assert len(finished_keys(store)) <= len(JOBS[:2]), "the transaction that was under way, and none after it"
+    with Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts")) as again:
+        again.record_found(JOBS, say=[].append)
     assert finished_keys(store) == {job.key for job in JOBS}
 
 
