@@ -171,6 +171,22 @@ def test_a_point_that_was_lucky_once_is_dropped_on_a_randomised_net():
 
 
 @pytest.mark.parametrize("name", ["fab", "fab_t"])
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_walk_that_steep_teeth_hold_up_comes_back_from_beyond_the_boundary(name, norm):
+    def teeth(points):
+        """Slope 500 everywhere, yet the boundary, at 0.9, is hundreds of teeth away."""
+        values = points.flatten(1).mean(dim=1)
+        toothed = 500 * values - (500 * values).floor().detach() - 1.01
+        return torch.stack([torch.zeros_like(values), torch.where(values > 0.9, toothed + 2, toothed)], dim=1)
+
+    inputs, labels = torch.full((3, 1, 2, 2), 0.5), torch.zeros(3, dtype=torch.int64)
+    watched, length = Watched.all_of(teeth, labels), 1 if norm == "linf" else 2
+    points = attacked(name, net=watched, inputs=inputs, labels=labels, norm=norm, epsilon=0.45 * length, steps=60)
+    assert bool((teeth(points).argmax(dim=1) == 1).all())
+    assert bool((watched.sizes < 0.43 * length).all())
+
+
+@pytest.mark.parametrize("name", ["fab", "fab_t"])
 def test_only_later_runs_start_at_random(name):
     alone = AttackSettings.model_validate({**dict(settings(name)), "restarts": 1})
     several = settings(name, restarts=3)

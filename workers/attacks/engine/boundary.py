@@ -6,10 +6,12 @@ from torch import Tensor
 from workers.attacks.engine.hyperplane import Slopes, steepness, step_to_plane, summed
 from workers.attacks.engine.minimum_norm import Nearest
 from workers.attacks.engine.problem import Problem
-from workers.attacks.engine.queries import likeliest, linearised, over_likeliest, per_example
+from workers.attacks.engine.queries import chosen_per_example, likeliest, linearised, over_likeliest, per_example
 
 _FAB_OVERSHOOT, _FAB_BIAS, _FAB_RETREAT = 0.05, 0.1, 0.9
 _DEEPFOOL_OVERSHOOT = 0.02
+_LOST = 5
+"""A walk of FAB that has not reached the goal after this part of its steps, a fifth, goes on from far beyond the boundary."""
 
 
 def fast_adaptive_boundary(problem: Problem, *, steps: int, classes: int) -> Tensor:
@@ -59,7 +61,10 @@ def walk(nearest: Nearest, points: Tensor, classes: Tensor, *, steps: int, overs
         if step == steps or len(points) == 0:
             break
         inputs = nearest.problem.inputs
-        points = _stepped(nearest.problem, points, classes, onward=1 + overshoot, bias=bias)
+        ahead = _stepped(nearest.problem, points, classes, onward=1 + overshoot, bias=bias)
+        if bias and step == max(steps // _LOST, 1) and bool((lost := nearest.sizes.isinf()).any()):
+            ahead = chosen_per_example(lost, _farthest(nearest.problem, points, classes), ahead)
+        points = ahead
         reached = nearest.offer(points)
         if retreat < 1:
             points = torch.lerp(inputs, points, per_example(torch.where(reached, retreat, 1.0).to(points.dtype), points))
@@ -79,6 +84,17 @@ def _stepped(problem: Problem, points: Tensor, classes: Tensor, *, onward: float
         share = _share(problem.ball.distances(way), problem.ball.distances(anew), most=bias).to(points.dtype)
         ahead = torch.lerp(ahead, inputs.add(anew, alpha=onward), per_example(share, points))
     return ahead.clamp_(*bounds)
+
+
+def _farthest(problem: Problem, points: Tensor, classes: Tensor) -> Tensor:
+    """Return the points as far beyond the nearest boundary as the bounds let them go.
+
+    Behind walls of steep slopes each step is too short, and no walk towards the boundary comes there; the walk back does. The official
+    implementation comes so far by rounding, in its l2 projections on slopes of very different sizes.
+    """
+    _, slopes = _nearest_boundary(problem, *linearised(problem, points, classes))
+    low, high = problem.bounds
+    return torch.where(slopes > 0, high, torch.where(slopes < 0, low, points))
 
 
 def _nearest_boundary(problem: Problem, values: Tensor, slopes: list[Tensor]) -> tuple[Tensor, Tensor]:
