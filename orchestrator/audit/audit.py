@@ -84,6 +84,7 @@ class AuditOptions:
             "seed": self.seed,
             "data": {"name": self.data},
             "model": {"name": self.network, "weights": str(given.absolute()) if given.exists() else self.weights, "tensorized": False},
+            "fine_tuning": {"epochs": 0},
             "evaluation": {"examples": examples},
             "diagnosis": {**diagnosis, "examples": diagnosed},
         }

@@ -18,7 +18,8 @@ def examples(
     artifacts: ArtifactsUrl = None,
     data: DataFolder = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="File to write, .png or .html.  [default: KEY-examples.html]", show_default=False)
+        Path | None,
+        typer.Option("--output", "--out", "-o", help="File to write, .png or .html.  [default: KEY-examples.html]", show_default=False),
     ] = None,
     count: Annotated[int, typer.Option("--count", help="Show at most so many examples.", min=1)] = 16,
     fooled: Annotated[bool, typer.Option("--fooled", help="Show only examples that were right, and are wrong after the attack.")] = False,

@@ -80,9 +80,11 @@ class Axes:
         return [name for name in self.constant if model.get(name) is not None and _is_notable(name, model[name])]
 
     def label(self, model: ModelSettings) -> str:
-        """The name of a model by what varies: `theta 0.9, learning_rate 0.1`; its theta where nothing does."""
+        """The name of a model by what varies: `theta 0.9, learning_rate 0.1`; where nothing does its theta, or if dense its network."""
         said = [f"{self.titles[name]} {in_words(model[name])}" for name in self.titles if name in model and name not in self.implied]
-        return ", ".join(said) or (f"theta {in_words(model['model.theta'])}" if "model.theta" in model else "")
+        if said or not model.get("model.tensorized", True):
+            return ", ".join(said) or in_words(model.get("model.name", ""))
+        return f"theta {in_words(model['model.theta'])}" if "model.theta" in model else ""
 
 
 def _implied(varying: Sequence[str], models: Sequence[ModelSettings]) -> frozenset[str]:

@@ -11,7 +11,14 @@ from orchestrator.tables.table import Cell, Column, Table
 from workers.spec.corruption import SEVERITIES
 
 _SAID = ("sweep", "model_key", "corruption", "severity", "corruption_seed", "accuracy", "ci_low", "ci_high")
-_COUNTS = ("n_examples", "example_order", "evaluation_batch_size", "repeats", "draws")
+_COUNTS = {
+    "n_examples": "examples",
+    "example_order": "example order",
+    "evaluation_batch_size": "examples a draw",
+    "repeats": "repeats",
+    "draws": "draws",
+}
+"""What a row counts, and what that is called in tables."""
 _NONE = "no corruptions measured yet; a section `corruptions` of a space asks for them"
 
 
@@ -49,7 +56,7 @@ def _lines(rows: Sequence[CorruptionRow], axes: Axes) -> list[tuple[Cell, ...]]:
 def _common(rows: Sequence[CorruptionRow]) -> tuple[str, ...]:
     """Columns that all rows share."""
     said = {name: {getattr(row, name) for row in rows} for name in _COUNTS}
-    return tuple(f"{name.replace('_', ' ')} {next(iter(values))}" for name, values in said.items() if len(values) == 1)
+    return tuple(f"{_COUNTS[name]} {next(iter(values))}" for name, values in said.items() if len(values) == 1)
 
 
 def corruptions_data(rows: Sequence[CorruptionRow]) -> Table:

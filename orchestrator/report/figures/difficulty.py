@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.naming.names import counted
 from orchestrator.report.figures.picture import Picture, Pictures, Record, number, plain
 from orchestrator.report.figures.theme import DASHES, PALETTE, drawn, percent_axis
 from orchestrator.store.reading.report_evidence import ExampleScores
@@ -33,7 +34,7 @@ def example_difficulty(scores: Sequence[ExampleScores]) -> Pictures:
 def _pictures(label: str, group: Sequence[ExampleScores]) -> Pictures:
     columns = {_column(found): np.round(100 * found.right / found.evaluations, 2) for found in group}
     table = _table(columns, group)
-    caption = "; ".join(f"{_word(found)}: {found.evaluations} evaluations of each example" for found in group) + "."
+    caption = "; ".join(f"{_word(found)}: {counted(found.evaluations, 'evaluation')} of each example" for found in group) + "."
     hardest = [str(row["example"]) for row in table[:10]]
     return {
         f"{label}: sorted": Picture(

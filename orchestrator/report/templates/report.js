@@ -4,7 +4,7 @@
   const FIRST_ROWS = 100;
   const FEW_ROWS = 10;
   const NARROW = 560;
-  const PAPER = { upright: 690, wide: 1010 }; // pixels between the margins of A4, upright and lying
+  const PAPER = { upright: 690, wide: 1010, lower: 70 }; // pixels between the margins of A4, upright and lying; two figures fit on a page
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const MORE_NAMES = 24; // height of a line of a legend
   const chosen = new Set(); // keys of models, on all figures
@@ -41,7 +41,7 @@
     const more = MORE_NAMES * apart.length;
     const legend = layout.legend && { ...layout.legend, maxheight: layout.legend.maxheight + more };
     const isNarrow = !printing && plot.clientWidth < NARROW; // a legend with one line below the other
-    const height = isNarrow ? 340 + 20 * entries : layout.height + more;
+    const height = isNarrow ? 340 + 20 * entries : layout.height + more - (printing ? PAPER.lower : 0);
     const width = printing ? PAPER.upright : undefined;
     const still = touched.matches ? { dragmode: false } : {}; // a finger on a figure scrolls the page
     const quiet = touched.matches ? { displayModeBar: false } : {};

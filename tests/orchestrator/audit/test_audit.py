@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
 import robustsweep as rs
-from orchestrator.audit.audit import AuditOptions, AuditOutcome, _unlike_its_training
+from orchestrator.audit.audit import AuditOptions, AuditOutcome, _audited, _unlike_its_training
 from orchestrator.audit.rounds import Budget, read_budget, rounds
 from orchestrator.audit.summary import audit_lines
 from orchestrator.launching.launch import LaunchOptions
@@ -226,6 +227,14 @@ def test_a_trained_model_with_other_settings_than_the_audited_is_told_with_the_o
     assert _unlike_its_training(options, audited.model_copy(update={"model": trained})) is None
     monkeypatch.undo()
     assert _unlike_its_training(replace(options, weights="w.pt"), audited) is None
+
+
+def test_adopted_weights_are_sketched_as_they_are(tmp_path: Path) -> None:
+    (weights := tmp_path / "w.safetensors").write_bytes(save({"weight": torch.zeros(2)}))
+    overrides = ("model.tensorized=true", "model.theta=0.9")
+    launch = LaunchOptions(space="", paths=Paths.resolve(home=tmp_path, store=None), overrides=overrides)
+    audited = _audited(AuditOptions(network="resnet18", weights=str(weights), data="digits", epsilon="8/255", launch=launch))
+    assert (audited.model.theta, audited.training.epochs) == (0.9, 0)
 
 
 def test_what_is_noted_beside_a_verdict_is_said_in_its_line() -> None:

@@ -292,3 +292,10 @@ attacks: [{attack: fgsm, epsilon: 8/255}]
 
 def test_a_pair_of_equal_ends_is_one_value() -> None:
     assert (in_words(["8/255", "8/255"]), in_words((2, 10)), in_words([3 / 7, 5 / 7])) == ("8/255", "[2, 10]", "[0.428571, 0.714286]")
+
+
+def test_a_model_of_which_nothing_varies_is_named_by_its_theta_and_a_dense_one_by_its_network() -> None:
+    sketched = {"model.name": "resnet18", "model.tensorized": True, "model.theta": 0.9}
+    assert Axes.of([sketched]).label(sketched) == "theta 0.9"
+    dense = {"model.name": "mine:net", "model.tensorized": False, "model.theta": 1.0}
+    assert Axes.of([dense]).label(dense) == "mine:net"

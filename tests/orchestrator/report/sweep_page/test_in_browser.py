@@ -118,6 +118,10 @@ def test_paper_has_every_figure_and_every_row_at_once_and_the_screen_what_it_had
         assert (
             browser.evaluate("Math.max(...[...document.querySelectorAll('table')].map((one) => one.offsetWidth * one.style.zoom))") <= 1011
         )
+        browser.send("Emulation.setEmulatedMedia", media="print")
+        heights = browser.evaluate("[...document.querySelectorAll('.plot')].map((one) => one.offsetHeight)")
+        assert min(filter(None, heights)) == 350, "two go on a page, but where many models are named"
+        browser.send("Emulation.setEmulatedMedia", media="")
         assert browser.evaluate(f'(dispatchEvent(new Event("afterprint")), {seen})') == [0, 100, 0]
         assert complaints(browser) == []
 
