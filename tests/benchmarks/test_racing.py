@@ -96,7 +96,7 @@ def test_racing_against_the_full_evaluation(record: Record, precision: float | N
 def pack(home: Path) -> None:
     """Write the outcomes of a finished sweep."""
     query = "SELECT theta, attack, epsilon_literal, a.seconds, a.draws, n_examples, flags FROM attack_results a"
-    query += " JOIN trained_models t ON t.job_key = a.model_key WHERE n_examples = 10000 AND attack IN ('bim', 'fgsm') ORDER BY 3, 1 DESC, 2"
+    query += " JOIN trained_models t ON t.job_key = a.model_key WHERE attack IN ('bim', 'fgsm') ORDER BY 3, 1 DESC, 2"
     with sqlite3.connect(home / "results.db") as store:
         rows = store.execute(query).fetchall()
     theta, attack, epsilon, seconds, draws, examples, flags = zip(*rows, strict=True)
