@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Integer, func, select, update
+from sqlalchemy.exc import DataError
 
 from orchestrator.store import (
     Store,
@@ -26,11 +27,13 @@ from orchestrator.store import (
     sweep_names,
     sweep_status,
 )
+from orchestrator.store.maintenance import bulk_insert
 from orchestrator.store.maintenance.archive_format import FORMAT_VERSION, read_manifest
+from orchestrator.store.maintenance.bulk_insert import insert_new, insert_or_return
 from orchestrator.store.maintenance.export_archive import export_store
 from orchestrator.store.maintenance.import_archive import import_folder
 from orchestrator.store.migrations import REVISIONS
-from orchestrator.store.schema.base import Base, utc_now
+from orchestrator.store.schema.base import Base, table_of, utc_now
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.verdict_table import refresh_worst_cases
 from tests.builders import attack_job, attack_settings, fine_tune_job, flags_result, pretrain_job, result_of, small_plan
@@ -395,3 +398,24 @@ def test_a_job_of_the_store_is_never_changed_but_for_its_state(store: Store, oth
     import_folder(other, exported(store, tmp_path / "export"))
     with other.reading() as connection:
         assert set(connection.execute(select(JobRecord.spec)).scalars()) == specs
+
+
+def test_a_user_who_may_not_make_temporary_tables_imports_too(
+    store: Store, other: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch(store, JOBS)
+    folder = exported(store, tmp_path / "export")
+    monkeypatch.setattr(bulk_insert, "_may_copy", lambda _: False)
+    import_folder(other, folder)
+    import_folder(other, folder)
+    assert content(other) == undriven(content(store))
+
+
+def test_many_rows_go_in_or_a_row_that_the_database_refuses_is_an_error_of_a_kind_that_an_import_explains(other: Store) -> None:
+    table, key = table_of(JobRecord), "0" * 64
+    row = {"key": key, "key_version": 1, "stage": "pretrain", "spec": "{}", "state": "planned"}
+    with other.writing() as connection:
+        assert insert_or_return(connection, table, [row, row | {"key": "1" * 64}]) == []
+        assert insert_or_return(connection, table, [row, row | {"key": "2" * 64}]) == [row]
+    with pytest.raises((DataError, OverflowError)), other.writing() as connection:
+        insert_new(connection, table, [row | {"key_version": 2**70}])

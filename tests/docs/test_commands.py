@@ -40,6 +40,11 @@ def test_a_command_in_a_block_is_taken_by_the_program(line: str, monkeypatch: py
         assert values["space"] in {space for space, _ in builtin_spaces()} | WRITTEN
 
 
+def test_no_command_in_a_block_has_what_zsh_would_take_for_a_pattern() -> None:
+    quoted = re.compile(r"'[^']*'|\"[^\"]*\"")
+    assert [line for line in command_lines() if re.search(r"[][{}*?]", quoted.sub("", line))] == []
+
+
 @pytest.mark.parametrize("line", list(dict.fromkeys(inline_commands())))
 def test_a_command_in_the_text_is_one_of_the_programs_with_options_of_its_own(line: str) -> None:
     first = shlex.split(line)[1]

@@ -78,17 +78,19 @@ def on_paper(picture: Picture, style: PaperStyle) -> tuple[Drawing, int]:
     above = legend + over + letters
     below = _BELOW * letters
     height = round(above + _SHAPE * style.pixels + below)
+    left, right = round(3.6 * letters), round(1.2 * letters)
+    inside = style.pixels - left - right
     layout |= {
         "template": _template(style),
         "width": style.pixels,
         "height": height,
-        "margin": {
-            "l": round(3.6 * letters),
-            "r": round(1.2 * letters),
-            "t": round(above),
-            "b": round(below),
+        "margin": {"l": left, "r": right, "t": round(above), "b": round(below)},
+        "legend": {
+            **_LEGEND,
+            "x": (0.01 * style.pixels - left) / inside,
+            "y": 1 + 0.4 * letters / (_SHAPE * style.pixels),
+            "font": {"size": letters},
         },
-        "legend": {**_LEGEND, "y": 1 - over / height, "font": {"size": letters}},
     }
     if titles:
         title = {"text": "<br>".join(mathematical(plain(line)) for line in titles), "font": {"size": 1.1 * letters}}
@@ -99,10 +101,8 @@ def on_paper(picture: Picture, style: PaperStyle) -> tuple[Drawing, int]:
 
 _LEGEND: Mapping[str, Any] = {
     "orientation": "h",
-    "yref": "container",
-    "yanchor": "top",
-    "xref": "container",
-    "x": 0.01,
+    "xanchor": "left",
+    "yanchor": "bottom",  # from left of the axes and over them, where plotly.js lets a legend be as wide as the figure
     "tracegroupgap": 0,
     "bgcolor": "rgba(0,0,0,0)",
 }

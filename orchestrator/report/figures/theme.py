@@ -33,6 +33,9 @@ CONFIG: dict[str, Any] = {
 _LETTERS_BELOW = 80
 """Letters of legend that fit below a figure in one line."""
 
+_FEW = 6
+"""Names of a legend that are never scrolled, also where each takes a line, as on a phone."""
+
 BESIDE_A_SCALE = {"l": 56, "r": 16, "t": 36, "b": 48}
 """Margins of a figure with a colour scale, which would otherwise overlap the buttons."""
 
@@ -90,7 +93,7 @@ def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> Drawing:
             "y": 0,
             "yanchor": "bottom",
             "x": 0,
-            "maxheight": 24 * lines + 24,
+            "maxheight": 24 * max(lines, min(len(names), _FEW)) + 24,
             "tracegroupgap": 0,
         },
         "height": max(420, 340 + 20 * lines),

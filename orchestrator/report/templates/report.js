@@ -39,8 +39,9 @@
     const apart = toTheFore(data, faint, chosenNames(table));
     const entries = [...data, ...apart].filter((trace) => trace.name && trace.showlegend !== false).length;
     const more = MORE_NAMES * apart.length;
-    const legend = layout.legend && { ...layout.legend, maxheight: layout.legend.maxheight + more };
     const isNarrow = !printing && plot.clientWidth < NARROW; // a legend with one line below the other
+    const room = isNarrow ? MORE_NAMES * (entries + 1) : layout.legend?.maxheight + more;
+    const legend = layout.legend && { ...layout.legend, maxheight: room };
     const height = isNarrow ? 340 + 20 * entries : layout.height + more - (printing ? PAPER.lower : 0);
     const width = printing ? PAPER.upright : undefined;
     const still = touched.matches ? { dragmode: false } : {}; // a finger on a figure scrolls the page

@@ -16,12 +16,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import refuse_driven
 from orchestrator.store.maintenance.archive_format import read_manifest, read_rows
+from orchestrator.store.maintenance.bulk_insert import insert_new, insert_or_return
 from orchestrator.store.maintenance.row_checks import check_rows
 from orchestrator.store.migrations.key_version_1 import LAST_REVISION, attack_result, diagnosis, trained_model
 from orchestrator.store.schema.base import Base, Row, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.writing.record import insert_ignoring, insert_or_ignore
+from orchestrator.store.writing.record import insert_ignoring
 from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases
 from workers.errors import UserError, describe
 
@@ -108,7 +109,7 @@ class _Merge:
             if (merge := special.get(table.name)) is not None:
                 merge(chunk)
             else:
-                insert_or_ignore(self.connection, table, chunk)
+                insert_new(self.connection, table, chunk)
             rows += len(chunk)
         return Merged(table.name, rows, self._count(table) - before)
 
@@ -156,10 +157,12 @@ class _Merge:
 
     def _jobs(self, rows: list[Row]) -> None:
         """Insert jobs; a job that both stores have takes the further one of its two states."""
+        if not (held := insert_or_return(self.connection, table_of(JobRecord), rows)):
+            return
         statement = insert_ignoring(self.connection, table_of(JobRecord))
         further = case(_PROGRESS, value=statement.excluded.state) > case(_PROGRESS, value=JobRecord.state)
         changed = {"state": statement.excluded.state}
-        self.connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=changed, where=further), rows)
+        self.connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=changed, where=further), held)
 
     def _sweep_jobs(self, rows: list[Row]) -> None:
         theirs: list[Row] = []
@@ -168,8 +171,8 @@ class _Merge:
             whose = self.spaces[row["sweep_id"]]
             held = row | {"sweep_id": self.sweeps[row["sweep_id"]], "in_space": row["in_space"] and whose != "ours"}
             (theirs if whose == "theirs" else others).append(held)
-        insert_or_ignore(self.connection, table_of(SweepJobRecord), others)
-        if theirs:
+        insert_new(self.connection, table_of(SweepJobRecord), others)
+        if theirs := insert_or_return(self.connection, table_of(SweepJobRecord), theirs):
             statement = insert_ignoring(self.connection, table_of(SweepJobRecord))
             changed = {"in_space": statement.excluded.in_space}
             self.connection.execute(statement.on_conflict_do_update(index_elements=["sweep_id", "job_key"], set_=changed), theirs)
@@ -185,11 +188,11 @@ class _Merge:
             self.connection.execute(replacing if theirs else statement.on_conflict_do_nothing(), [mapped])
 
     def _attack_results(self, rows: list[Row]) -> None:
-        insert_or_ignore(self.connection, table_of(AttackResultRecord), rows)
+        insert_new(self.connection, table_of(AttackResultRecord), rows)
         self._note_measured(rows)
 
     def _diagnoses(self, rows: list[Row]) -> None:
-        insert_or_ignore(self.connection, table_of(DiagnosisRecord), rows)
+        insert_new(self.connection, table_of(DiagnosisRecord), rows)
         self._note_measured(rows)
 
     def _note_measured(self, rows: list[Row]) -> None:
@@ -199,7 +202,7 @@ class _Merge:
 
     def _worst_cases(self, rows: list[Row]) -> None:
         """Insert worst cases; those of a model that the store has measured too are computed from the attacks of both instead."""
-        insert_or_ignore(self.connection, table_of(WorstCaseRecord), [row for row in rows if row["model_key"] not in self.attacked])
+        insert_new(self.connection, table_of(WorstCaseRecord), [row for row in rows if row["model_key"] not in self.attacked])
 
     def refresh(self) -> None:
         """Bring up to date what is derived from the results of both."""
@@ -225,7 +228,7 @@ class _Merge:
             row["number"] = row["number"] if row["number"] not in taken else max(taken) + 1
             taken.add(row["number"])
             new.append(row)
-        insert_or_ignore(self.connection, table_of(AttemptRecord), new)
+        insert_new(self.connection, table_of(AttemptRecord), new)
 
     def _known_attempts(self, keys: set[str]) -> tuple[dict[tuple[str, Any], Any], dict[str, set[int]]]:
         columns = AttemptRecord.id, AttemptRecord.job_key, AttemptRecord.started_at, AttemptRecord.number, AttemptRecord.outcome

@@ -1,4 +1,4 @@
-"""What becomes of the layers of a spec's network, and the check that what is asked of its layers finds some to act on."""
+"""Plan of the layers of a spec's network, and the check that what is asked of its layers finds some to act on."""
 
 import re
 from collections.abc import Iterable

@@ -1,11 +1,16 @@
 """Figures as a paper has them."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from orchestrator.report.figures import accuracy_curves, pareto_fronts, shown_first
 from orchestrator.report.figures.paper import PaperStyle, mathematical, on_paper
+from orchestrator.report.sweep_page.figure_files import write_images
+from orchestrator.report.sweep_page.sections import PageSection
+from tests.browsers import skip_without_browser
 from tests.orchestrator.conftest import MakeRow
 
 
@@ -44,6 +49,15 @@ def test_a_title_that_is_wider_than_the_column_goes_over_two_lines(make_row: Mak
     assert len(lines) == 2
     assert height == short + round(1.5 * 8 * 96 / 72)
     assert (1 - drawing["layout"]["title"]["y"]) * height == pytest.approx((0.4 + 1.5) * 8 * 96 / 72)  # of the last line
+
+
+def test_names_that_fit_the_width_of_a_column_are_on_one_line_over_the_axes(make_row: MakeRow, tmp_path: Path) -> None:
+    skip_without_browser()
+    rows = [make_row(letter * 64, eighths=16, theta=theta) for letter, theta in zip("abc", (1.0, 0.95, 0.975), strict=True)]
+    section = PageSection(name="accuracy_epsilon", title="", choices={"": list(accuracy_curves(rows).values())}, fill="")
+    (file,) = write_images([section], tmp_path, form="svg", style=PaperStyle(width=3.25, font_size=8, has_title=False))
+    moved = re.findall(r'<g class="groups" transform="translate\(([-\d.]+),([-\d.]+)\)"', file.read_text())
+    assert [down for _, down in moved] == ["0", "0"], "the second and the third name, from the first"
 
 
 def test_in_grey_lines_differ_in_dash_and_mark(make_row: MakeRow) -> None:

@@ -57,6 +57,8 @@ def test_a_phone_needs_no_sideways_scrolling(page: Path) -> None:
             browser.evaluate("Math.max(...[...document.querySelectorAll('.plot svg')].map((svg) => svg.getBoundingClientRect().right))")
             <= 390
         )
+        scrolled = "[...document.querySelectorAll('.legend .scrollbar')].filter((bar) => bar.getBoundingClientRect().height).length"
+        assert browser.evaluate(scrolled) == 0, "a legend has room for its names"
 
 
 @pytest.mark.slow
