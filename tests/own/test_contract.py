@@ -76,7 +76,7 @@ def test_every_decorator_is_used_bare_or_with_facts(tmp_path: Path) -> None:
         ("@rs.model(modality='picture')\ndef net(info): ...", "line 5: modality=('picture',): must be a tuple of audio, image"),
         ("@rs.attack\ndef hit(logits, inputs): ...", "must take (problem, *, ...) or (logits, inputs, labels, *, ...)"),
         ("@rs.attack(norms='linf')\ndef hit(logits, inputs, labels): ...", "norms='linf': must be a tuple of l2, linf"),
-        ("@rs.attack(norm=('linf',))\ndef hit(logits, inputs, labels): ...", "unexpected keyword argument 'norm'"),
+        ("@rs.attack(norm=('linf',))\ndef hit(logits, inputs, labels): ...", "@attack(norm=...): no such keyword"),
         ("@rs.loss\ndef bad(network, inputs, labels): ...", "must take (network, inputs, labels, adversary, *, ...)"),
         ("@rs.defence\nclass Bad(rs.Defence):\n    def __init__(self, size): ...", "takes (size) by position, must take (*, ...)"),
         ("@rs.dataset\ndef data(): ...", "must take (root, *, ...)"),

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.driver.scheduling.job_queue import JobQueue
 from workers.spec.job import Job
 
-_ALLOWANCE = 2
+_ALLOWANCE = 3
 
 
 class CriticalPathQueue(JobQueue):
