@@ -5,6 +5,7 @@ from torch import Tensor
 
 from workers.attacks.engine.hyperplane import Slopes, steepness, step_to_plane, summed
 from workers.attacks.engine.minimum_norm import Nearest
+from workers.attacks.engine.norms import Bounds
 from workers.attacks.engine.problem import Problem
 from workers.attacks.engine.queries import chosen_per_example, likeliest, linearised, over_likeliest, per_example
 
@@ -60,10 +61,11 @@ def walk(nearest: Nearest, points: Tensor, classes: Tensor, *, steps: int, overs
             points, classes = points[stay], classes[stay]
         if step == steps or len(points) == 0:
             break
-        inputs = nearest.problem.inputs
-        ahead = _stepped(nearest.problem, points, classes, onward=1 + overshoot, bias=bias)
+        problem, inputs = nearest.problem, nearest.problem.inputs
+        values, slopes = _nearest_boundary(problem, *linearised(problem, points, classes))
+        ahead = _stepped(problem, points, values, slopes, onward=1 + overshoot, bias=bias)
         if bias and step == max(steps // _LOST, 1) and bool((lost := nearest.sizes.isinf()).any()):
-            ahead = chosen_per_example(lost, _farthest(nearest.problem, points, classes), ahead)
+            ahead = chosen_per_example(lost, _farthest(points, slopes, bounds=problem.bounds), ahead)
         points = ahead
         reached = nearest.offer(points)
         if retreat < 1:
@@ -71,10 +73,9 @@ def walk(nearest: Nearest, points: Tensor, classes: Tensor, *, steps: int, overs
     return nearest.finished()
 
 
-def _stepped(problem: Problem, points: Tensor, classes: Tensor, *, onward: float, bias: float) -> Tensor:
-    """Return the points after one step to the nearest boundary, mixed with a step there from the clean inputs (algorithm 1)."""
+def _stepped(problem: Problem, points: Tensor, values: Tensor, slopes: Tensor, *, onward: float, bias: float) -> Tensor:
+    """Return the points after one step to a linear boundary, mixed with a step there from the clean inputs (algorithm 1)."""
     norm, inputs, bounds = problem.settings.norm, problem.inputs, problem.bounds
-    values, slopes = _nearest_boundary(problem, *linearised(problem, points, classes))
     prepared = Slopes.of(slopes, norm=norm)
     way = step_to_plane(points, values, prepared, bounds=bounds)
     ahead = points.add(way, alpha=onward)
@@ -86,14 +87,13 @@ def _stepped(problem: Problem, points: Tensor, classes: Tensor, *, onward: float
     return ahead.clamp_(*bounds)
 
 
-def _farthest(problem: Problem, points: Tensor, classes: Tensor) -> Tensor:
-    """Return the points as far beyond the nearest boundary as the bounds let them go.
+def _farthest(points: Tensor, slopes: Tensor, *, bounds: Bounds) -> Tensor:
+    """Return the points as far up the slopes as the bounds let them go, beyond the boundary.
 
     Behind walls of steep slopes each step is too short, and no walk towards the boundary comes there; the walk back does. The official
     implementation comes so far by rounding, in its l2 projections on slopes of very different sizes.
     """
-    _, slopes = _nearest_boundary(problem, *linearised(problem, points, classes))
-    low, high = problem.bounds
+    low, high = bounds
     return torch.where(slopes > 0, high, torch.where(slopes < 0, low, points))
 
 
