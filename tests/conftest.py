@@ -79,7 +79,11 @@ def registered_for_a_while() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _forgotten_by_the_next_file() -> Iterator[None]:
-    """What the tests of a file register, load or receive as plugins is unknown to those of the next file in the same process."""
+    """What the tests of a file register, load or receive as plugins is unknown to those of the next file in the same process, as is what
+    was looked up while tests were collected."""
+    for found in registry.REGISTRIES.values():
+        found._by_reference.clear()
+        found.version += 1
     with registered_for_a_while():
         yield
 
