@@ -43,8 +43,9 @@ class ProcessesExecutor:
                 while self._give(hand_out, processes, most=sweep.slots):
                     pass
                 for process in processes.changed(seconds=_PAUSE_SECONDS):
-                    if _listen(process, processes, hand_out) and sweep.queue.total("waiting"):
-                        processes.start_ahead(most=sweep.slots)
+                    _listen(process, processes, hand_out)
+                if sweep.queue.total("running") and sweep.queue.total("waiting"):
+                    processes.start_ahead(most=sweep.slots)
 
     def _give(self, hand_out: HandOut, processes: "WorkerProcesses", *, most: int) -> bool:
         """Give jobs to an idle process, or to a new one if there are fewer than `most`; return whether there were jobs and a process."""
@@ -72,8 +73,8 @@ def process_slots(resources: Resources) -> int:
     return max(1, min(found, resources.workers or found))
 
 
-def _listen(process: "WorkerProcess", processes: "WorkerProcesses", hand_out: HandOut) -> bool:
-    """Pass on one message of a process, or its death; return whether it has begun a batch."""
+def _listen(process: "WorkerProcess", processes: "WorkerProcesses", hand_out: HandOut) -> None:
+    """Pass on one message of a process, or its death."""
     message = process.message()
     name = process.batch
     if message is None:
@@ -87,7 +88,6 @@ def _listen(process: "WorkerProcess", processes: "WorkerProcesses", hand_out: Ha
         hand_out.end(message[ENDED], died=False)
     elif name is not None:
         hand_out.report(name, message)
-    return message is not None and BEGUN in message
 
 
 class WorkerProcess:

@@ -81,7 +81,7 @@ def check_effects(jobs: Iterable[Job]) -> None:
     """
     checked = set()
     for job in jobs:
-        if not (isinstance(job.spec, TrainSpec) and _may_lack_layers(job.spec)):
+        if not (isinstance(job.spec, TrainSpec) and job.spec.may_lack_layers):
             continue
         model, data, defence = job.spec.model.model_copy(update={"weights": None}), job.spec.data, job.spec.defence
         if (form := (model.model_dump_json(), data.name, str(data.settings), defence.model_dump_json())) in checked:
@@ -95,14 +95,6 @@ def check_effects(jobs: Iterable[Job]) -> None:
         except Exception:  # noqa: S112 (of any net; the job says it, too)
             continue
         require_effects(body, model, defence)
-
-
-def _may_lack_layers(spec: TrainSpec) -> bool:
-    """Tell whether a model asks for something of layers that its network may not have; our nets of stages have convolutions and ReLUs."""
-    model, defence = spec.model, spec.defence.facts
-    if not model.is_foreign and model.facts.stages:
-        return model.rank_fractions is not None and tuple(model.rank_fractions) != model.facts.stages
-    return bool(model.asked_of_factors) or model.binary or defence.acts_on_relus or not defence.around
 
 
 def _info(data: DataSpec) -> DatasetInfo:

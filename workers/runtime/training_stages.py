@@ -119,7 +119,8 @@ def _untrained(context: JobContext, spec: TrainSpec, info: DatasetInfo) -> Netwo
     Raises:
         UserError: its settings ask for what none of its layers can give.
     """
-    require_effects(bare_body(spec.model, info, seed=0), spec.model, spec.defence)
+    if spec.may_lack_layers:
+        require_effects(bare_body(spec.model, info, seed=0), spec.model, spec.defence)
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=context.seed("weights"), defence=spec.defence)
     if spec.stage == "adopt":

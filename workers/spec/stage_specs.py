@@ -120,6 +120,14 @@ class TrainSpec(Frozen):
         """True where the examples of a batch share what the trained model draws: a sketch of the batch, or what the net itself draws."""
         return self.model.facts.randomised or (self.model.theta < 1 and self.model.draws == "batch")
 
+    @property
+    def may_lack_layers(self) -> bool:
+        """True where something is asked of layers that the network may not have; our nets of stages have convolutions and ReLUs."""
+        model, defence = self.model, self.defence.facts
+        if not model.is_foreign and model.facts.stages:
+            return model.rank_fractions is not None and tuple(model.rank_fractions) != model.facts.stages
+        return bool(model.asked_of_factors) or model.binary or defence.acts_on_relus or not defence.around
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.data.name not in DATASETS or self.model.name not in MODELS or self.defence.name not in DEFENCES:

@@ -124,20 +124,25 @@ def _undated(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if not name.endswith("_at")} for row in rows]
 
 
-def test_results_that_are_being_recorded_are_counted_aloud(
-    store: Store, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """A transaction of another program, behind which all results, found on disk, wait to be recorded two by two."""
     monkeypatch.setattr("orchestrator.driver.recorder._TOGETHER", 2)
     monkeypatch.setattr("orchestrator.driver.recorder._SAY_SECONDS", 0.01)
     for job in JOBS:
         leave_artifact(job, tmp_path)
-    with recorder, closing(sqlite3.connect(tmp_path / "results.db", isolation_level=None)) as other:
+    with closing(sqlite3.connect(tmp_path / "results.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def test_results_that_are_being_recorded_are_counted_aloud(store: Store, recorder: Recorder, locked: sqlite3.Connection) -> None:
+    with recorder:
         said: list[str] = []
 
         def say(line: str) -> None:
             said.append(line)
-            other.execute("ROLLBACK") if len(said) == 1 else None
+            locked.execute("ROLLBACK") if len(said) == 1 else None
 
         recorder.record_found(JOBS, say=say)
     assert said[0] == f"recording 0 of {len(JOBS)} found results"
@@ -145,21 +150,14 @@ def test_results_that_are_being_recorded_are_counted_aloud(
 
 
 def test_a_launch_that_is_stopped_while_it_records_leaves_the_rest_to_the_next_one(
-    store: Store, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, recorder: Recorder, locked: sqlite3.Connection, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("orchestrator.driver.recorder._TOGETHER", 2)
-    monkeypatch.setattr("orchestrator.driver.recorder._SAY_SECONDS", 0.01)
-    for job in JOBS:
-        leave_artifact(job, tmp_path)
-    with closing(sqlite3.connect(tmp_path / "results.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    def stop(line: str) -> None:
+        locked.execute("ROLLBACK")
+        raise KeyboardInterrupt
 
-        def stop(line: str) -> None:
-            other.execute("ROLLBACK")
-            raise KeyboardInterrupt
-
-        with suppress(KeyboardInterrupt), recorder:
-            recorder.record_found(JOBS, say=stop)
+    with suppress(KeyboardInterrupt), recorder:
+        recorder.record_found(JOBS, say=stop)
     assert len(finished_keys(store)) <= len(JOBS[:2]), "the transaction that was under way, and none after it"
     with Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts")) as again:
         again.record_found(JOBS, say=[].append)
