@@ -72,7 +72,7 @@ class Watched:
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_a_trial_costs_little_beside_its_jobs(sampler: str, laboratory: tuple[str, Laboratory], record: Record) -> None:
+def test_a_trial_costs_little_against_its_jobs(sampler: str, laboratory: tuple[str, Laboratory], record: Record) -> None:
     back_end, place = laboratory
     constraints = ["clean_accuracy >= 0.6"]
     space = searched(space_text(n_trials=TRIALS + MEASURED, sampler=sampler, n_parallel=1, constraints=constraints, warm_start=False))

@@ -157,7 +157,7 @@ def test_how_loud_waveforms_are_over_their_perturbations_is_stored_and_averaged_
     assert [row.metrics["snr_db"] for row in result_rows(store, "small", per_repeat=False)] == [31.0, None]
 
 
-def test_numbers_of_examples_and_what_an_attack_cost_are_kept_beside_the_flags(store: Store) -> None:
+def test_numbers_of_examples_and_what_an_attack_cost_are_kept_next_to_the_flags(store: Store) -> None:
     model = pretrain_job()
     attack, clean = attack_job(model), evaluate_job(model)
     classes, margins, sizes = np.arange(16), np.linspace(-2, 2, 16), np.full(16, np.inf)

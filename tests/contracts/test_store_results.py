@@ -87,7 +87,7 @@ def test_an_unknown_sweep_is_an_error_that_names_the_known_ones(store: Store) ->
         result_rows(store, "x", per_repeat=False)
 
 
-def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(store: Store) -> None:
+def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_with_them(store: Store) -> None:
     full = pretrain_job()
     model = fine_tune_job(full, theta=0.8)
     clean = [evaluate_job(model, repeat=repeat) for repeat in range(2)]

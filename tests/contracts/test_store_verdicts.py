@@ -71,7 +71,7 @@ def test_a_model_that_was_neither_attacked_nor_diagnosed_has_no_verdict(store: S
     assert (row.verdict, row.reasons) == (None, ())
 
 
-def test_a_verdict_stands_beside_every_figure_of_its_model(store: Store) -> None:
+def test_a_verdict_stands_next_to_every_figure_of_its_model(store: Store) -> None:
     recorded(store, DIAGNOSIS, *ATTACKS)
     record_result(store, DIAGNOSIS, diagnosis_result(DIAGNOSIS, right=SOUND), attempt_id=None)
     for attack, n in zip(ATTACKS, (20, 30), strict=True):

@@ -9,7 +9,7 @@ from orchestrator.naming.own_settings import hashable, sortable
 from orchestrator.naming.varying_axes import Axes, ModelSettings, in_words, rank_in_words
 from orchestrator.report.figures.attack_conditions import FigureRows
 from orchestrator.report.figures.picture import Picture, Pictures, Record, percent, plain
-from orchestrator.report.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
+from orchestrator.report.figures.theme import NEXT_TO_A_SCALE, SEQUENTIAL, drawn
 from orchestrator.store import ResultRow
 
 _THETA, _RANK, _RANKS = "model.theta", "model.rank_fraction", "model.rank_fractions"
@@ -68,7 +68,7 @@ def _picture(label: str, rows: Sequence[ResultRow], models: Models, titles: Mapp
         [_map(table, titles[across], titles[up], _across(rows, models, across))],
         xaxis={"title": {"text": plain(words[across])}, "type": "category"},
         yaxis={"title": {"text": plain(words[up])}, "type": "category"},
-        margin=BESIDE_A_SCALE,
+        margin=NEXT_TO_A_SCALE,
         coloraxis={
             "colorscale": SEQUENTIAL,
             "cmin": 0,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.report.figures.picture import Picture, Pictures, Record
-from orchestrator.report.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
+from orchestrator.report.figures.theme import NEXT_TO_A_SCALE, SEQUENTIAL, drawn
 
 LEVELS = 16
 RADIUS = 32 / 255
@@ -64,7 +64,7 @@ def _picture(surface: SurfacePlot, mean: NDArray[np.floating], low: float, high:
         coloraxis={"colorscale": SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": {"title": {"text": "loss", "side": "right"}}},
         shapes=[circle],
         showlegend=False,
-        margin=BESIDE_A_SCALE,
+        margin=NEXT_TO_A_SCALE,
     )
     return Picture(title=f"Loss surface: {surface.label}", drawing=drawing, table=table, caption=_caption(surface, radius))
 

@@ -36,7 +36,7 @@ _LETTERS_BELOW = 80
 _FEW = 6
 """Names of a legend that are never scrolled, also where each takes a line, as on a phone."""
 
-BESIDE_A_SCALE = {"l": 56, "r": 16, "t": 36, "b": 48}
+NEXT_TO_A_SCALE = {"l": 56, "r": 16, "t": 36, "b": 48}
 """Margins of a figure with a colour scale, which would otherwise overlap the buttons."""
 
 _INKS = {"light": ("#1c2733", "#dfe4ea", "#f4f6f8"), "dark": ("#d7dde4", "#343b45", "#1f242c")}

@@ -7,7 +7,7 @@ import numpy as np
 
 from orchestrator.report.figures import Picture
 from orchestrator.report.figures.picture import Record, error_bars, number, plain
-from orchestrator.report.figures.theme import BESIDE_A_SCALE, PALETTE, drawn, faded, ordered_colours
+from orchestrator.report.figures.theme import NEXT_TO_A_SCALE, PALETTE, drawn, faded, ordered_colours
 from orchestrator.report.study.candidates import Candidate, Field
 from orchestrator.report.study.effects import (
     RESAMPLES,
@@ -59,7 +59,7 @@ def importance(title: str, found: Sequence[Importance]) -> Picture:
     traces = [_bar(rows, _IMPORTANCE, "of all variation", PALETTE[0], error_x=bars)]
     traces += [_bar(rows, _OF_BEST, "of the best quarter", PALETTE[1])] if _OF_BEST in table[0] else []
     axes = {"xaxis": {"title": {"text": "importance (%)"}, "range": [0, 105]}, "yaxis": {"type": "category"}}
-    drawing = drawn(traces, **axes, margin=BESIDE_A_SCALE)
+    drawing = drawn(traces, **axes, margin=NEXT_TO_A_SCALE)
     caption = (
         f"Functional ANOVA: the share of the variation that the setting explains by itself; what is left to 100 % are interactions and "
         f"chance. Bars are where nine of ten of {RESAMPLES} resamples of the models lie; of few models they are wide."

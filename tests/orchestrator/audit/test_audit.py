@@ -237,7 +237,7 @@ def test_adopted_weights_are_sketched_as_they_are(tmp_path: Path) -> None:
     assert (audited.model.theta, audited.training.epochs) == (0.9, 0)
 
 
-def test_what_is_noted_beside_a_verdict_is_said_in_its_line() -> None:
+def test_what_is_noted_next_to_a_verdict_is_said_in_its_line() -> None:
     checks = tuple(VerdictCheck(outcome, outcome, f"it {outcome}", {}) for outcome in ("passed", "noted"))  # type: ignore[arg-type]
     verdict = ModelVerdict(model_key="k", description="a net", verdict="sound", checks=checks, judged_at=datetime.now(UTC))
     found = AuditOutcome(name="a", rows=(), verdict=verdict, seconds=1.0, jobs=1, tried=("the suite",), following=None)

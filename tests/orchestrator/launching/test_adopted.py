@@ -150,7 +150,7 @@ def test_a_mistake_is_one_line_before_anything_runs(folder: Path, override: str,
     assert "Traceback" not in done.stderr
 
 
-def test_submit_sends_weights_beside_the_space(folder: Path, tmp_path: Path) -> None:
+def test_submit_sends_weights_next_to_the_space(folder: Path, tmp_path: Path) -> None:
     load_plugins([folder / "patterns.py"])
     file, _ = write_files(tmp_path, load_space(str(folder / "space.yaml")))
     assert {path.name for path in (tmp_path / file).parent.iterdir()} >= {"space.yaml", "mobile.pt", "vit.safetensors"}

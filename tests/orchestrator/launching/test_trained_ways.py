@@ -32,7 +32,7 @@ def test_every_form_of_kernels_is_decomposed_sketched_and_attacked(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_the_best_checkpoint_is_a_model_beside_the_last_one_and_is_trained_once(tmp_path: Path) -> None:
+def test_the_best_checkpoint_is_a_model_next_to_the_last_one_and_is_trained_once(tmp_path: Path) -> None:
     data = "data: {name: digits, train_examples: 64, validation_examples: 32, extra: digits, extra_share: 0.25}\nmodel: {width: 2}\n"
     trained = (
         "training: {epochs: 3, batch_size: 32, adversarial_training: r_fgsm, adversarial_alpha: 0.0, gradient_alignment: 0.2,\n"

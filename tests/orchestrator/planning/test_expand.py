@@ -209,7 +209,7 @@ def test_a_grid_and_its_variants_written_out_have_equal_keys():
     assert {job.key for job in expand_space(union)} == {job.key for job in expand_space(grid)}
 
 
-def test_a_dense_baseline_stands_beside_sketched_models():
+def test_a_dense_baseline_stands_next_to_sketched_models():
     space = small(model={"theta": [1.0, 0.9]}, variants=[{"model": {"tensorized": False, "theta": 1.0}}, {}])
     assert [(job.stage, job.spec.model.tensorized, job.spec.model.theta) for job in trained(space)] == [
         ("pretrain", False, 1.0),

@@ -34,7 +34,7 @@ def seeds(home: Path, *options: str) -> list[int]:
     return [row["seed"] for row in rows(home, "tiny", *options)]
 
 
-def test_verdicts_stand_beside_the_figures_in_every_format(home: Path) -> None:
+def test_verdicts_stand_next_to_the_figures_in_every_format(home: Path) -> None:
     assert [(row["seed"], row["verdict"]) for row in rows(home)] == [(0, "sound"), (1, "unsound"), (2, "suspicious"), (3, None)]
     assert rows(home)[1]["reasons"][0].startswith("gradients failed: 90.0 % of the examples have a gradient of zero")
     table = robustsweep("results", "tiny", cwd=home).stdout

@@ -109,7 +109,7 @@ def test_a_terminal_that_is_too_narrow_gets_broken_titles_and_at_last_is_run_ove
         assert "…" not in text.getvalue()
 
 
-def test_an_estimate_stands_beside_its_reference_and_a_command_is_code() -> None:
+def test_an_estimate_stands_next_to_its_reference_and_a_command_is_code() -> None:
     columns = (Column("row", "group", ""), Column("line", "label", ""), Column("x", align="right"), Column("y", align="right"))
     rows = (("r", "paper", "70.0", "1.0"), ("", "ours", Estimate(75.0, 72.0, 78.0, 70.0), Code("launch x")))
     table = Table(columns=columns, rows=rows, groups=(2,))

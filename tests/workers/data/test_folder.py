@@ -63,7 +63,7 @@ def test_every_kind_of_image_becomes_bytes_of_the_channels_asked_for(mode: str, 
         assert (pixels == expected).all()
 
 
-def test_hidden_files_and_folders_and_files_beside_the_classes_are_left_out(root: Path) -> None:
+def test_hidden_files_and_folders_and_files_next_to_the_classes_are_left_out(root: Path) -> None:
     before = SMALL.digest(root)
     (root / "birds" / "train" / ".cache").mkdir()
     (root / "birds" / "test" / "d0" / ".DS_Store").write_bytes(b"x")

@@ -156,7 +156,7 @@ def test_settings_without_a_recipe_are_over_the_specs_defaults_as_ever():
         ("adversarial_training", "pgd"),
     ],
 )
-def test_a_setting_beside_a_recipe_changes_that_setting_only(recipe, name, value):
+def test_a_setting_next_to_a_recipe_changes_that_setting_only(recipe, name, value):
     plain, changed = (flat(resolve_training({"recipe": recipe} | more, dataset="cifar10", binary=False)) for more in ({}, {name: value}))
     assert changed == plain | {name: value}
 

@@ -56,7 +56,7 @@ def test_without_results_every_cell_is_empty_and_the_notes_say_what_to_launch() 
         assert any(f"robustsweep launch {published.launch} " in note and f"{published.launch}-small" in note for note in notes(table))
 
 
-def test_ranks_stand_beside_each_other() -> None:
+def test_ranks_stand_next_to_each_other() -> None:
     rows = [*rows_for(1, rank_fraction=1.0), *rows_for(1, rank_fraction=0.5, accuracy=0.4)]
     (table,) = compare(rows, numbers=[1], every_setup=False)
     assert [lines.label for lines in table.lines] == ["rank 0.5", "rank 1"]

@@ -80,7 +80,7 @@ def test_a_defences_settings_count_where_the_paper_names_them() -> None:
     assert meets(quantized, row_for(quantized, defence_settings={"activation_bits": 4, "lipschitz_beta": 3e-4}))
 
 
-def test_clean_accuracy_stands_beside_any_attack_on_the_model() -> None:
+def test_clean_accuracy_stands_next_to_any_attack_on_the_model() -> None:
     clean = cell_at(1, "clean", "theta=0.9")
     assert meets(clean, replace(row_for(PGD), knowledge="omniscient", attack="square"))
     assert not meets(clean, replace(row_for(PGD), clean_accuracy=None))

@@ -40,7 +40,7 @@ def test_the_page_draws_every_figure_without_an_error_or_a_request(page: Path, d
         assert ground < 90 if dark else ground > 170
 
 
-def test_pictures_of_kept_examples_beside_the_figures_leave_the_tables_as_they_are(page: Path) -> None:
+def test_pictures_of_kept_examples_next_to_the_figures_leave_the_tables_as_they_are(page: Path) -> None:
     """A grid of examples has figures of its own (`orchestrator/report/examples/templates/grid.html`), in which nothing is drawn."""
     text = page.read_text()
     page.write_text(text.replace("<figure id", "<figure hidden><figcaption>clean</figcaption></figure><figure id", 1))
